@@ -1,0 +1,175 @@
+"""Commands on partners, branches, people and keys."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils.text import slugify
+
+from partners import registry
+from partners.models import ApiKey, Branch, Partner, User
+from payos.kernel import audit, clock, crypto, tenancy
+from payos.kernel.errors import Problem, register
+from payos.kernel.money import is_currency
+
+register("partner_exists", 422, "A partner of that name exists", "Choose another name.")
+register("branch_exists", 422, "A branch with that code exists", "Choose another code.")
+register("live_not_enabled", 422, "The partner is not live yet", "Ask for go-live: a second person approves it.")
+KEY_PURPOSE = "api-key"
+
+
+@transaction.atomic
+def partner_create(
+    *,
+    name: str,
+    country: str = "US",
+    timezone: str = "UTC",
+    currencies: tuple[str, ...] = ("USD",),
+    live_enabled: bool = False,
+) -> Partner:
+    """Make a tenant and, in the same transaction, everything that higher layers give a new one."""
+    name = " ".join(name.split())
+    if not name:
+        raise Problem("invalid_request", errors=[{"pointer": "/name", "code": "blank", "detail": "Give the partner a name."}])
+    unknown = [code for code in currencies if not is_currency(code)]
+    if unknown:
+        raise Problem("invalid_request", f"Unknown currency: {', '.join(unknown)}. Use ISO codes such as USD, or USDC.")
+    with tenancy.platform_scope():
+        partner = Partner(
+            name=name,
+            slug=slugify(name)[:60] or f"partner-{secrets.token_hex(4)}",
+            country=country,
+            timezone=timezone,
+            currencies=list(currencies),
+            live_enabled=live_enabled,
+        )
+        try:
+            with transaction.atomic():
+                partner.save(force_insert=True)
+        except IntegrityError:
+            raise Problem("partner_exists", f"There is already a partner {partner.slug!r}: choose another name.") from None
+        registry.partner_created(partner=partner)
+    return partner
+
+
+@transaction.atomic
+def branch_create(
+    *, partner: Partner, code: str, name: str, livemode: bool = False, timezone: str = "", holding_days: int = 0
+) -> Branch:
+    branch = Branch(
+        partner=partner,
+        livemode=livemode,
+        code=code.strip(),
+        name=name.strip() or code,
+        timezone=timezone or partner.timezone,
+        holding_days=holding_days,
+    )
+    branch.full_clean(validate_unique=False, validate_constraints=False)
+    try:
+        with transaction.atomic():
+            branch.save(force_insert=True)
+    except IntegrityError:
+        raise Problem("branch_exists", f"{partner.name} already has a branch {code!r}.") from None
+    return branch
+
+
+@transaction.atomic
+def api_key_create(
+    *,
+    partner: Partner,
+    livemode: bool,
+    name: str = "default",
+    scopes: tuple[str, ...] = ("*",),
+    expires_at: datetime | None = None,
+    rate_limit: int | None = None,
+    replaces: ApiKey | None = None,
+) -> tuple[ApiKey, str]:
+    """Make a key; the secret is returned here and never again."""
+    if livemode and not partner.live_enabled:
+        raise Problem("live_not_enabled", f"{partner.name} has no approved go-live: live keys cannot be made yet.")
+    secret = f"sk_{'live' if livemode else 'test'}_{secrets.token_urlsafe(30)}"
+    key = ApiKey(
+        partner=partner,
+        livemode=livemode,
+        name=name,
+        prefix=secret[:12],
+        hashed=crypto.blind_index(secret, KEY_PURPOSE),
+        scopes=list(scopes),
+        expires_at=expires_at,
+        rate_limit=rate_limit,
+        replaces=replaces,
+    )
+    key.save(force_insert=True)
+    return key, secret
+
+
+@transaction.atomic
+def api_key_rotate(*, key: ApiKey, overlap: timedelta = timedelta(hours=24)) -> tuple[ApiKey, str]:
+    """Make the successor of a key; the old one works until the overlap ends."""
+    old = ApiKey.objects.select_for_update(of=("self",)).get(pk=key.pk)
+    if not old.usable:
+        raise Problem("invalid_state", f"{old.public_id} is revoked or expired: make a new key instead of rotating it.")
+    until = clock.now() + overlap
+    if old.expires_at is None or old.expires_at > until:
+        old.expires_at = until
+        old.save(update_fields=["expires_at"])
+    return api_key_create(
+        partner=old.partner,
+        livemode=old.livemode,
+        name=old.name,
+        scopes=tuple(old.scopes),
+        rate_limit=old.rate_limit,
+        replaces=old,
+    )
+
+
+@transaction.atomic
+def api_key_revoke(*, key: ApiKey, reason: str) -> ApiKey:
+    key = ApiKey.objects.select_for_update(of=("self",)).get(pk=key.pk)
+    if key.revoked_at is None:
+        key.revoked_at = clock.now()
+        with tenancy.acting(reason=reason):
+            key.save(update_fields=["revoked_at"])
+    return key
+
+
+def api_key_find(secret: str) -> ApiKey | None:
+    """The usable key of this secret. Runs for the platform: the tenant is not known before."""
+    if not secret.startswith(("sk_test_", "sk_live_")) or len(secret) > 200 or not secret.isascii():
+        return None
+    with tenancy.platform_scope():
+        key = ApiKey.objects.select_related("partner").filter(hashed=crypto.blind_index(secret, KEY_PURPOSE)).first()
+        if key is None or not key.usable or not key.partner.active:
+            return None
+        _touch(key)
+    return key
+
+
+def _touch(key: ApiKey) -> None:
+    now = clock.now()
+    if key.last_used_at is None or now - key.last_used_at > timedelta(minutes=5):
+        # Skipped when another request holds the row: the time is a hint, not worth waiting for.
+        fresh = ApiKey.objects.filter(pk=key.pk).select_for_update(skip_locked=True, of=("self",)).values_list("pk", flat=True)
+        with tenancy.acting(reason="used"):
+            ApiKey.objects.filter(pk__in=list(fresh)).update(last_used_at=now)
+
+
+def partner_set_live(*, partner: Partner, approval: Any, reason: str) -> Partner:
+    """Carry out an approved go-live; called by the approval, never directly by a page."""
+    with transaction.atomic(), tenancy.acting(reason=reason):
+        partner = Partner.objects.select_for_update().get(pk=partner.pk)
+        partner.live_enabled = True
+        partner.save(update_fields=["live_enabled"])
+        audit.record(action="partner.live", subject=partner, after={"approval": str(approval)}, reason=reason, partner_id=partner.pk)
+    return partner
+
+
+@transaction.atomic
+def user_unlock(*, user_id: int, reason: str) -> None:
+    user = User.objects.select_for_update().get(pk=user_id)
+    user.failed_logins, user.locked_until = 0, None
+    user.save(update_fields=["failed_logins", "locked_until"])
+    audit.record(action="login.unlocked", subject=user, reason=reason)

@@ -1,0 +1,129 @@
+"""What a PayOS table is: UUIDv7 keys shown as prefixed ids, a tenant, and declarations the database enforces.
+
+Declarations on the class are turned into grants, policies and triggers by `payos.kernel.security` after each
+migrate: `rls` (the column that names the tenant), `append_only` (the application role may only read and add),
+`audit` ("state" records state changes, "all" every change, None nothing).
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any, ClassVar
+
+from django.db import models
+from django.db.models.functions import Now
+
+from payos.kernel import clock, ids
+
+
+class BaseModel(models.Model):
+    public_prefix: ClassVar[str] = ""
+    append_only: ClassVar[bool] = False
+    rls: ClassVar[str | None] = None
+    audit: ClassVar[str | None] = None
+
+    id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+
+    class Meta:
+        abstract = True
+
+    @property
+    def public_id(self) -> str:
+        return ids.encode(self.public_prefix, self.id) if self.public_prefix else str(self.id)
+
+    def __str__(self) -> str:
+        return self.public_id
+
+    @classmethod
+    def by_public_id(cls, text: str, **filters: Any) -> Any:
+        return cls._default_manager.get(pk=ids.decode(cls.public_prefix, text), **filters)
+
+
+class TenantModel(BaseModel):
+    """A row that belongs to one partner. Row-level security follows from being one."""
+
+    rls = "partner_id"
+
+    partner = models.ForeignKey("partners.Partner", on_delete=models.PROTECT, related_name="+", db_index=False)
+    livemode = models.BooleanField(default=False, editable=False)
+
+    class Meta:
+        abstract = True
+
+
+class OptionalTenantModel(BaseModel):
+    """Like TenantModel, but the platform itself may own rows (partner is null: only the platform sees them)."""
+
+    rls = "partner_id"
+
+    partner = models.ForeignKey(
+        "partners.Partner", on_delete=models.PROTECT, related_name="+", null=True, blank=True, db_index=False
+    )
+    livemode = models.BooleanField(default=False, editable=False)
+
+    class Meta:
+        abstract = True
+
+
+class AuditEvent(models.Model):
+    """One line of the audit trail. The application role can add lines and read them, never change them."""
+
+    append_only = True
+    rls = "partner_id"
+    rls_open_insert = True  # whoever acts leaves a trace, also where no tenant is set
+
+    id = models.BigAutoField(primary_key=True)
+    at = models.DateTimeField(db_default=Now(), editable=False)
+    partner_id = models.UUIDField(null=True, blank=True)
+    actor = models.TextField(blank=True)
+    ip = models.TextField(blank=True)
+    request_id = models.TextField(blank=True)
+    reason = models.TextField(blank=True)
+    action = models.TextField()
+    subject_table = models.TextField(blank=True)
+    subject_id = models.TextField(blank=True)
+    before = models.JSONField(null=True, blank=True)
+    after = models.JSONField(null=True, blank=True)
+
+    class Meta:
+        db_table = "kernel_audit_event"
+        verbose_name = "audit event"
+        indexes = [
+            models.Index(fields=["subject_table", "subject_id", "id"], name="kernel_audit_subject"),
+            models.Index(fields=["partner_id", "id"], name="kernel_audit_partner"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.subject_table} {self.subject_id}"
+
+
+class IdempotencyKey(TenantModel):
+    """A write of the API that took effect, and the answer it gave. Committed with the effect."""
+
+    key = models.CharField(max_length=255)
+    fingerprint = models.CharField(max_length=64)
+    status = models.PositiveSmallIntegerField()
+    body = models.JSONField(null=True)
+    headers = models.JSONField(default=dict)
+    expires_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["partner", "livemode", "key"], name="kernel_idempotency_once"),
+        ]
+
+
+class Heartbeat(models.Model):
+    """When a kind of process last said that it lives."""
+
+    name = models.CharField(max_length=64, primary_key=True)
+    beat_at = models.DateTimeField()
+    detail = models.JSONField(default=dict)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def new_request_id() -> str:
+    return f"req_{uuid.uuid4().hex}"

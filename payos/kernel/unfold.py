@@ -1,0 +1,128 @@
+"""The console's look and its navigation by role. An app adds its pages in `NAVIGATION`; what a person may not see is left out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+
+
+def environment(request: HttpRequest) -> list[str]:
+    name = settings.ENVIRONMENT_NAME
+    return [name, "danger" if name.lower().startswith("prod") else "info"]
+
+
+def may(*permissions: str) -> Callable[[HttpRequest], bool]:
+    def check(request: HttpRequest) -> bool:
+        return any(request.user.has_perm(permission) for permission in permissions)  # type: ignore[union-attr]
+
+    return check
+
+
+def _page(title: str, icon: str, name: str, *permissions: str, badge: str | None = None) -> dict[str, Any]:
+    item: dict[str, Any] = {"title": title, "icon": icon, "name": name, "permission": may(*permissions)}
+    if badge:
+        item["badge"] = badge
+    return item
+
+
+# (group, pages). A page whose URL does not exist in this installation is left out.
+NAVIGATION: list[tuple[str, list[dict[str, Any]]]] = [
+    (
+        "Work",
+        [
+            _page("Exception queue", "inbox", "admin:operations_case_changelist", "operations.view_case"),
+            _page("Approvals", "verified_user", "admin:operations_approval_changelist", "operations.view_approval"),
+            _page("Trace", "travel_explore", "admin:console_trace", "operations.view_case"),
+        ],
+    ),
+    (
+        "Money",
+        [
+            _page("Payments in", "south_west", "admin:ingestion_payment_changelist", "ingestion.view_payment"),
+            _page("Transfers out", "north_east", "admin:settlement_transfer_changelist", "settlement.view_transfer"),
+            _page("Batches", "stacks", "admin:settlement_transferbatch_changelist", "settlement.view_transferbatch"),
+            _page("Settlement", "event", "admin:settlement_calendar", "settlement.view_settlementbatch"),
+            _page("Settlement batches", "inventory_2", "admin:settlement_settlementbatch_changelist", "settlement.view_settlementbatch"),
+        ],
+    ),
+    (
+        "Reconciliation",
+        [
+            _page("Runs", "play_circle", "admin:reconciliation_run_changelist", "reconciliation.view_run"),
+            _page("Statements", "receipt_long", "admin:reconciliation_statement_changelist", "reconciliation.view_statement"),
+            _page("Matches", "join_inner", "admin:reconciliation_match_changelist", "reconciliation.view_match"),
+            _page("Discrepancies", "difference", "admin:reconciliation_discrepancy_changelist", "reconciliation.view_discrepancy"),
+            _page("Rules", "rule", "admin:reconciliation_rule_changelist", "reconciliation.view_rule"),
+        ],
+    ),
+    (
+        "Ledger",
+        [
+            _page("Accounts", "account_tree", "admin:ledger_account_changelist", "ledger.view_account"),
+            _page("Transactions", "swap_horiz", "admin:ledger_transaction_changelist", "ledger.view_transaction"),
+            _page("Periods", "date_range", "admin:ledger_period_changelist", "ledger.view_period"),
+        ],
+    ),
+    (
+        "Sources and sinks",
+        [
+            _page("Files", "folder_open", "admin:ingestion_sourcefile_changelist", "ingestion.view_sourcefile"),
+            _page("Connectors", "cable", "admin:ingestion_connector_changelist", "ingestion.view_connector"),
+            _page("Mapping profiles", "table_chart", "admin:ingestion_mappingprofile_changelist", "ingestion.view_mappingprofile"),
+            _page("Payment sources", "input", "admin:ingestion_source_changelist", "ingestion.view_source"),
+            _page("Webhook endpoints", "webhook", "admin:webhooks_endpoint_changelist", "webhooks.view_endpoint"),
+            _page("Deliveries", "send", "admin:webhooks_delivery_changelist", "webhooks.view_delivery"),
+            _page("Rails", "alt_route", "admin:settlement_rail_changelist", "settlement.view_rail"),
+        ],
+    ),
+    (
+        "Set-up",
+        [
+            _page("Partners", "handshake", "admin:partners_partner_changelist", "partners.view_partner"),
+            _page("Branches", "storefront", "admin:partners_branch_changelist", "partners.view_branch"),
+            _page("API keys", "key", "admin:partners_apikey_changelist", "partners.view_apikey"),
+            _page("People", "group", "admin:partners_user_changelist", "partners.view_user"),
+            _page("Bank holidays", "calendar_month", "admin:kernel_calendarday_changelist", "kernel.view_calendarday"),
+            _page("Alert rules", "notifications", "admin:operations_alertrule_changelist", "operations.view_alertrule"),
+            _page("Audit trail", "history", "admin:kernel_auditevent_changelist", "kernel.view_auditevent"),
+        ],
+    ),
+]
+
+
+def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
+    groups: list[dict[str, Any]] = []
+    for title, pages in NAVIGATION:
+        items = []
+        for page in pages:
+            try:
+                link = reverse(page["name"])
+            except NoReverseMatch:
+                continue
+            items.append({key: value for key, value in page.items() if key != "name"} | {"link": link})
+        if any(item["permission"](request) for item in items):
+            groups.append({"title": title, "separator": True, "collapsible": False, "items": items})
+    return groups
+
+
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": "PayOS",
+    "SITE_HEADER": "PayOS",
+    "SITE_SUBHEADER": "Settlement and reconciliation",
+    "SITE_SYMBOL": "account_balance",
+    "SHOW_HISTORY": False,
+    "SHOW_VIEW_ON_SITE": False,
+    "ENVIRONMENT": "payos.kernel.unfold.environment",
+    "SIDEBAR": {"show_search": True, "show_all_applications": False, "navigation": sidebar},
+    "COMMAND": {"search_models": True, "show_history": False},
+    "COLORS": {
+        "primary": {
+            "50": "238 249 246", "100": "213 240 232", "200": "174 225 211", "300": "122 203 183", "400": "72 174 152",
+            "500": "40 148 126", "600": "28 119 102", "700": "24 96 83", "800": "23 77 68", "900": "21 64 57", "950": "7 38 34",
+        },
+    },
+}

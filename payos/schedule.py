@@ -1,0 +1,25 @@
+"""Everything the clock does, in one table. A tick asks "what is due"; a tick that comes twice or late changes nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery.schedules import crontab
+
+
+def every(seconds: float, task: str, queue: str = "default") -> dict[str, Any]:
+    # A tick that waited longer than its own period is dropped: the next one asks the same question.
+    return {"task": task, "schedule": seconds, "options": {"queue": queue, "expires": max(seconds, 10)}}
+
+
+def daily(hour: int, minute: int, task: str, queue: str = "default") -> dict[str, Any]:
+    return {"task": task, "schedule": crontab(hour=str(hour), minute=str(minute)), "options": {"queue": queue}}
+
+
+SCHEDULE: dict[str, dict[str, Any]] = {
+    # kernel
+    "outbox relay": every(1, "payos.kernel.tasks.relay_outbox"),
+    "worker heartbeat": every(10, "payos.kernel.tasks.worker_heartbeat"),
+    "expired idempotency keys": every(600, "payos.kernel.tasks.remove_expired_idempotency_keys"),
+    "published outbox events": every(3600, "payos.kernel.tasks.remove_published_events"),
+}
