@@ -1,0 +1,60 @@
+# PayOS: everything starts here. Needs git, make and Python 3.11 or newer with its venv module, nothing else.
+#
+#   make run      set up and run the whole product in the foreground (Ctrl-C stops it)
+#   make test     set up and run every test against an embedded PostgreSQL and Valkey
+#   make check    lint, types, import contracts, missing migrations, deployment check
+#   make install  the set-up alone
+#   make bench    every benchmark; make chaos  long seeded failure runs; make clean  forget data and set-up
+#
+# PYTHON=/path/to/python3 chooses the interpreter, ARGS="..." is handed on (make run ARGS="--port 9000").
+
+PYTHON ?= python3
+VENV ?= .venv
+ARGS ?=
+PY = $(VENV)/bin/python
+
+.DEFAULT_GOAL := help
+.PHONY: help install install-dev run test check bench chaos clean lock
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+install:
+	@$(PYTHON) payos/supervisor/install.py requirements.lock --venv $(VENV)
+
+install-dev:
+	@$(PYTHON) payos/supervisor/install.py requirements-dev.lock --venv $(VENV)
+
+# --with-parent: when make itself is killed, the product goes with it.
+run: install
+	@$(PY) manage.py serve --with-parent $(ARGS)
+
+test: install-dev
+	@$(PY) -m pytest $(ARGS)
+
+check: install-dev
+	@echo "  ruff"; $(VENV)/bin/ruff check --quiet .
+	@echo "  mypy"; $(VENV)/bin/mypy --no-error-summary .
+	@echo "  import contracts"; $(VENV)/bin/lint-imports --no-cache > .venv.contracts 2>&1 || { cat .venv.contracts; exit 1; }
+	@echo "  migrations"; $(PY) manage.py makemigrations --check --dry-run
+	@echo "  deployment"; $(PY) -m payos.supervisor.deploycheck
+
+bench: install-dev
+	@$(PY) manage.py bench all $(ARGS)
+
+chaos: install-dev
+	@$(PY) manage.py chaos $(ARGS)
+
+clean:
+	@if [ -x $(PY) ]; then $(PY) manage.py serve --stop; fi
+	@rm -rf .payos .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache staticfiles htmlcov .coverage $(VENV).log $(VENV).lock
+	@rm -rf .venv.contracts $(VENV)
+	@echo "  Data, caches and packages are gone; the next make run starts anew."
+
+# Only when requirements*.in change. The locks hold names, versions and hashes, and no address.
+UV = $(VENV)/bin/uv
+LOCK = $(UV) pip compile --quiet --universal --python-version 3.11.2 --generate-hashes --no-header --no-annotate \
+	--no-emit-index-url --no-emit-find-links
+lock: install-dev
+	@$(LOCK) requirements.in -o requirements.lock
+	@$(LOCK) requirements-dev.in -c requirements.lock -o requirements-dev.lock
