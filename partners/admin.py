@@ -22,6 +22,7 @@ from partners import services
 from partners.models import ApiKey, Branch, Partner, User
 from payos.kernel.admin import PayosModelAdmin, ReadOnlyModelAdmin
 from payos.kernel.errors import Problem
+from payos.kernel.forms import DialogForm, ReasonForm
 
 
 class PartnerForm(forms.ModelForm):
@@ -80,14 +81,10 @@ class BranchAdmin(PayosModelAdmin):
         return False
 
 
-class NewKeyForm(forms.Form):
+class NewKeyForm(DialogForm):
     partner = forms.ModelChoiceField(queryset=Partner.objects.all())
     name = forms.CharField(max_length=100, initial="default")
     scopes = forms.CharField(initial="*", help_text="Separated by spaces, for example `transfers:write payments:read`; * is all.")
-
-
-class ReasonForm(forms.Form):
-    reason = forms.CharField(max_length=300, help_text="Kept in the audit trail.")
 
 
 @admin.register(ApiKey)
@@ -179,6 +176,14 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
     list_filter = ["groups", "is_active", "is_staff"]
     search_fields = ["username", "email", "first_name", "last_name"]
     actions_detail = ["unlock"]
+    # No superusers and no single permissions here: what a person may do follows from roles alone.
+    fieldsets = (
+        (None, {"fields": ("username", "password")}),
+        ("Person", {"fields": ("first_name", "last_name", "email")}),
+        ("Access", {"fields": ("is_active", "is_staff", "groups")}),
+        ("Dates", {"fields": ("last_login", "date_joined")}),
+    )
+    readonly_fields = ("last_login", "date_joined")
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).prefetch_related("groups")
@@ -218,17 +223,14 @@ class RoleAdmin(ReadOnlyModelAdmin):
     fields = ["name", "permissions"]
 
 
-def _look_like_the_rest(model: Any, base: Any) -> None:
-    admin.site.unregister(model)
-    admin.site.register(model, type(f"{model.__name__}Admin", (base, ModelAdmin), {}))
+def _look_like_the_rest(model: Any, *bases: Any) -> None:
+    if admin.site.is_registered(model):
+        admin.site.unregister(model)
+        admin.site.register(model, type(f"{model.__name__}Admin", (*bases, ModelAdmin), {}))
 
 
-for _model, _base in (
-    (PeriodicTask, beat_admin.PeriodicTaskAdmin),
-    (IntervalSchedule, beat_admin.IntervalScheduleAdmin if hasattr(beat_admin, "IntervalScheduleAdmin") else ModelAdmin),
-    (CrontabSchedule, beat_admin.CrontabScheduleAdmin),
-    (SolarSchedule, ModelAdmin),
-    (ClockedSchedule, beat_admin.ClockedScheduleAdmin),
-):
-    if admin.site.is_registered(_model):
-        _look_like_the_rest(_model, _base if _base is not ModelAdmin else object)
+_look_like_the_rest(PeriodicTask, beat_admin.PeriodicTaskAdmin)
+_look_like_the_rest(CrontabSchedule, beat_admin.CrontabScheduleAdmin)
+_look_like_the_rest(ClockedSchedule, beat_admin.ClockedScheduleAdmin)
+_look_like_the_rest(IntervalSchedule)
+_look_like_the_rest(SolarSchedule)

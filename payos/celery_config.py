@@ -23,7 +23,7 @@ task_routes = {
     "reconciliation.*": {"queue": "reconciliation"},
     "webhooks.*": {"queue": "webhooks"},
 }
-beat_scheduler = "django_celery_beat.schedulers:DatabaseScheduler"
+beat_scheduler = "payos.kernel.beat:Scheduler"
 worker_hijack_root_logger = False
 worker_max_tasks_per_child = 2000
 beat_schedule = SCHEDULE

@@ -69,13 +69,8 @@ INSTALLED_APPS = [
     "console",
 ]
 # An app is a house of the project once it has its apps.py.
-INSTALLED_APPS = [
-    name
-    for name in INSTALLED_APPS
-    if not (BASE_DIR / name.split(".")[0]).is_dir()
-    or name.startswith("payos.")
-    or (BASE_DIR / name / "apps.py").exists()
-]
+OURS = {"ledger", "operations", "webhooks", "ingestion", "settlement", "reconciliation", "treasury", "compliance", "console"}
+INSTALLED_APPS = [name for name in INSTALLED_APPS if name not in OURS or (BASE_DIR / name / "apps.py").exists()]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "partners.User"
 
@@ -192,9 +187,9 @@ FORM_RENDERER = "django.forms.renderers.DjangoTemplates"
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["partners.authentication.ApiKeyAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["payos.kernel.api.HasScope"],
+    "DEFAULT_PERMISSION_CLASSES": ["payos.kernel.parsing.HasScope"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["payos.kernel.api.StrictJSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["payos.kernel.parsing.StrictJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "payos.kernel.api.problem_handler",
     "UNAUTHENTICATED_USER": None,
@@ -223,6 +218,7 @@ API_VERSIONS = ["2026-11-01"]
 API_RATE_LIMIT = env.integer("API_RATE_LIMIT", default=6000, minimum=1, maximum=10_000_000)
 API_RATE_WINDOW = env.integer("API_RATE_WINDOW_SECONDS", default=60, minimum=1, maximum=3600)
 API_MAX_BODY = env.integer("API_MAX_BODY_BYTES", default=10 * 1024 * 1024, minimum=1024, maximum=1 << 30)
+OUTBOX_DAYS = env.integer("OUTBOX_DAYS", default=30, minimum=1, maximum=3650)
 IDEMPOTENCY_HOURS = env.integer("IDEMPOTENCY_HOURS", default=24, minimum=24, maximum=24 * 90)
 LEAKED_KEY_PREFIX = "sk_"
 

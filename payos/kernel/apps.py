@@ -6,3 +6,9 @@ class KernelConfig(AppConfig):
     label = "kernel"
     verbose_name = "Kernel"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from payos.kernel import metrics
+
+        metrics.source(metrics.kernel_source)
+        metrics.register()

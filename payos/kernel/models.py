@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from django.db import models
 from django.db.models.functions import Now
 
-from payos.kernel import clock, ids
+from payos.kernel import calendars, clock, ids
 
 
 class BaseModel(models.Model):
@@ -120,6 +120,90 @@ class Heartbeat(models.Model):
     name = models.CharField(max_length=64, primary_key=True)
     beat_at = models.DateTimeField()
     detail = models.JSONField(default=dict)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class CalendarDay(BaseModel):
+    """A day that an operator closes or opens in a banking calendar, against what the calendar knows."""
+
+    audit = "all"
+
+    calendar = models.CharField(max_length=20, choices=[(code, name) for code, name in calendars.CODES.items() if code != "NONE"])
+    day = models.DateField()
+    closed = models.BooleanField(default=True, help_text="Unticked: the bank works on this day although the calendar says otherwise.")
+    note = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        verbose_name = "bank holiday"
+        ordering = ["-day"]
+        constraints = [models.UniqueConstraint(fields=["calendar", "day"], name="kernel_calendarday_once")]
+
+    def __str__(self) -> str:
+        return f"{self.calendar} {self.day} {'closed' if self.closed else 'open'}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        super().save(*args, **kwargs)
+        calendars.forget()
+
+
+class OutboxEvent(models.Model):
+    """An event, written in the transaction of what it tells. See `outbox.py`."""
+
+    public_prefix = "evt"
+    rls = "partner_id"
+
+    id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
+    seq = models.BigIntegerField(db_default=models.Func(models.Value("kernel_outbox_seq"), function="nextval"), editable=False)
+    topic = models.CharField(max_length=80)
+    event_type = models.CharField(max_length=80)
+    aggregate_id = models.CharField(max_length=80)
+    partner_id = models.UUIDField(null=True, blank=True)
+    livemode = models.BooleanField(default=False)
+    payload = models.JSONField()
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    handled_at = models.DateTimeField(null=True, blank=True)
+    published_at = models.DateTimeField(null=True, blank=True)
+    parked_at = models.DateTimeField(null=True, blank=True)
+    attempts = models.PositiveSmallIntegerField(db_default=0)
+    error = models.TextField(db_default="", blank=True)
+
+    class Meta:
+        db_table = "kernel_outbox_event"
+        verbose_name = "event"
+        default_permissions = ("view",)
+        constraints = [models.UniqueConstraint(fields=["seq"], name="kernel_outbox_seq_once")]
+        indexes = [
+            models.Index(fields=["seq"], name="kernel_outbox_unhandled", condition=models.Q(handled_at=None, parked_at=None)),
+            models.Index(fields=["seq"], name="kernel_outbox_unpublished", condition=models.Q(published_at=None, parked_at=None)),
+            models.Index(fields=["seq"], name="kernel_outbox_parked", condition=models.Q(parked_at__isnull=False)),
+            models.Index(fields=["aggregate_id", "seq"], name="kernel_outbox_aggregate"),
+            models.Index(fields=["partner_id", "livemode", "-id"], name="kernel_outbox_partner"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.event_type} {self.aggregate_id}"
+
+    @property
+    def public_id(self) -> str:
+        return ids.encode(self.public_prefix, self.id)
+
+
+class Circuit(models.Model):
+    """The state of a circuit breaker, shared by every process. See `breaker.py`."""
+
+    name = models.CharField(max_length=120, primary_key=True)
+    failures = models.PositiveIntegerField(default=0)
+    opened_at = models.DateTimeField(null=True, blank=True)
+    retry_at = models.DateTimeField(null=True, blank=True)
+    last_error = models.TextField(blank=True)
+    changed_at = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        verbose_name = "circuit breaker"
+        ordering = ["name"]
+        default_permissions = ("view",)
 
     def __str__(self) -> str:
         return self.name

@@ -50,6 +50,8 @@ def synchronise(using: str = "owner", tables: Iterable[type[models.Model]] | Non
         cursor.execute(
             sql.SQL("GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {}").format(sql.Identifier(role))
         )
+        # What /readyz compares with the migrations on disk.
+        cursor.execute(sql.SQL("GRANT SELECT ON django_migrations TO {}").format(sql.Identifier(role)))
         existing = set(connections[using].introspection.table_names(cursor, include_views=True))
         for model in tables or secured_models():
             if model._meta.db_table in existing:

@@ -1,0 +1,64 @@
+"""Gauges read from the database when Prometheus asks. An app adds its own with `source` in AppConfig.ready."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from django.db import DatabaseError, transaction
+from prometheus_client import REGISTRY
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from payos.kernel import tenancy
+
+log = logging.getLogger("payos.metrics")
+# (name, help, labels, value)
+Sample = tuple[str, str, dict[str, str], float]
+_sources: list[Callable[[], Iterable[Sample]]] = []
+
+
+def source(function: Callable[[], Iterable[Sample]]) -> Callable[[], Iterable[Sample]]:
+    if function not in _sources:
+        _sources.append(function)
+    return function
+
+
+class FromDatabase(Collector):
+    def describe(self) -> Iterable[Any]:
+        return []  # nothing is asked of the database when the process registers it
+
+    def collect(self) -> Iterator[Any]:
+        families: dict[str, GaugeMetricFamily] = {}
+        for function in _sources:
+            try:
+                with transaction.atomic(), tenancy.platform_scope():
+                    for name, text, labels, value in function():
+                        family = families.setdefault(name, GaugeMetricFamily(name, text, labels=sorted(labels)))
+                        family.add_metric([labels[key] for key in sorted(labels)], value)
+            except DatabaseError:
+                log.exception("metrics.source_failed", extra={"source": function.__name__})
+        yield from families.values()
+
+
+def register() -> None:
+    if not getattr(REGISTRY, "_payos_registered", False):
+        REGISTRY.register(FromDatabase())
+        REGISTRY._payos_registered = True  # type: ignore[attr-defined]
+
+
+def kernel_source() -> Iterator[Sample]:
+    from payos.kernel import clock, outbox
+    from payos.kernel.models import Circuit, Heartbeat
+
+    lag = outbox.lag()
+    yield "payos_outbox_unhandled", "Events that subscribers have not seen (counted up to 10000).", {}, lag["unhandled"]
+    yield "payos_outbox_lag_seconds", "Age of the oldest event that subscribers have not seen.", {}, lag["seconds"]
+    yield "payos_outbox_unpublished", "Events that the sink has not taken (counted up to 10000).", {}, lag["unpublished"]
+    yield "payos_outbox_parked", "Events set aside because a handler keeps failing.", {}, lag["parked"]
+    for row in Circuit.objects.all()[:500]:
+        yield "payos_breaker_open", "1 while the circuit breaker refuses calls.", {"name": row.name}, float(row.opened_at is not None)
+    for beat in Heartbeat.objects.all()[:100]:
+        age = (clock.now() - beat.beat_at).total_seconds()
+        yield "payos_heartbeat_age_seconds", "Seconds since a process said that it lives.", {"name": beat.name}, age

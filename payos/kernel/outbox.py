@@ -1,0 +1,230 @@
+"""Events leave through here: written with the business rows, told afterwards, at least once, in order per aggregate.
+
+`publish` runs in the caller's transaction. The relay hands events first to subscribers in this process (their
+effects and the mark "handled" commit together, so a handler that only writes to Postgres acts exactly once),
+then to the sinks: Redis Streams, or Kafka where configured. A sink that is away delays only itself. An event whose
+handler keeps failing is parked as a visible row, and what follows it goes on.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import logging
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import connection, transaction
+from psycopg.types.json import Jsonb
+
+from payos.kernel import clock, ids, locks, sinks, sqlfile, tenancy
+
+log = logging.getLogger("payos.outbox")
+BATCH = 500
+MAX_ATTEMPTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    id: uuid.UUID
+    seq: int
+    topic: str
+    event_type: str
+    aggregate_id: str
+    partner_id: uuid.UUID | None
+    livemode: bool
+    payload: dict[str, Any]
+    created_at: datetime
+
+    @property
+    def public_id(self) -> str:
+        return ids.encode("evt", self.id)
+
+    def envelope(self) -> dict[str, Any]:
+        """What leaves the house: the same for every sink."""
+        return {
+            "event_id": self.public_id,
+            "event_type": self.event_type,
+            "timestamp": self.created_at.isoformat(),
+            "partner_id": ids.encode("par", self.partner_id) if self.partner_id else None,
+            "livemode": self.livemode,
+            **self.payload,
+        }
+
+
+Handler = Callable[[Sequence[Event]], None]
+_subscribers: list[tuple[str, Handler]] = []
+_parked_hooks: list[Callable[[Event, str], None]] = []
+
+
+def publish(
+    *,
+    topic: str,
+    event_type: str,
+    aggregate_id: str,
+    payload: dict[str, Any],
+    partner_id: uuid.UUID | None,
+    livemode: bool = False,
+    event_id: uuid.UUID | None = None,
+) -> uuid.UUID:
+    """Write one event in the caller's transaction."""
+    event_id = event_id or ids.uuid7()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO kernel_outbox_event (id, topic, event_type, aggregate_id, partner_id, livemode, payload, created_at)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
+            [event_id, topic, event_type, aggregate_id, partner_id, livemode, Jsonb(payload), clock.now()],
+        )
+    return event_id
+
+
+def subscribe(pattern: str, handler: Handler) -> None:
+    """Call `handler(events)` for event types like `pattern` (wildcards allowed). From AppConfig.ready."""
+    if (pattern, handler) not in _subscribers:
+        _subscribers.append((pattern, handler))
+
+
+def on_parked(hook: Callable[[Event, str], None]) -> None:
+    """Call `hook(event, error)` when an event is parked; operations opens a case there."""
+    if hook not in _parked_hooks:
+        _parked_hooks.append(hook)
+
+
+def relay(limit: int = BATCH) -> int:
+    """Hand on one batch; returns how many events moved. One relay works at a time, which keeps the order."""
+    with tenancy.platform_scope(actor="clock:outbox"):
+        return _handle(limit) + _publish(limit)
+
+
+def drain(rounds: int = 1000) -> int:
+    """Relay until nothing moves; for tests, commands and simulations."""
+    total = 0
+    for _ in range(rounds):
+        moved = relay()
+        total += moved
+        if not moved:
+            break
+    return total
+
+
+def _claim(limit: int) -> list[Event]:
+    with connection.cursor() as cursor:
+        cursor.execute(sqlfile.load(__file__, "outbox_claim.sql"), {"limit": limit})
+        return [Event(*row) for row in cursor.fetchall()]
+
+
+def _handle(limit: int) -> int:
+    try:
+        with transaction.atomic():
+            if not locks.try_advisory_xact_lock("outbox:handle"):
+                return 0
+            events = _claim(limit)
+            if not events:
+                return 0
+            _call(events)
+            _mark_handled(events)
+            return len(events)
+    except Exception as error:
+        # One bad event must not hold up a batch: the same events again, one at a time.
+        log.warning("outbox.batch_failed", extra={"error": str(error)})
+        return _handle_singly(limit)
+
+
+def _handle_singly(limit: int) -> int:
+    done, stuck = 0, set()
+    with transaction.atomic():
+        if not locks.try_advisory_xact_lock("outbox:handle"):
+            return 0
+        for event in _claim(limit):
+            if event.aggregate_id in stuck:
+                continue
+            try:
+                with transaction.atomic():
+                    _call([event])
+                _mark_handled([event])
+                done += 1
+            except Exception as error:
+                if not _failed(event, error):
+                    stuck.add(event.aggregate_id)
+    return done
+
+
+def _call(events: Sequence[Event]) -> None:
+    for pattern, handler in _subscribers:
+        wanted = [event for event in events if fnmatch.fnmatchcase(event.event_type, pattern)]
+        if wanted:
+            handler(wanted)
+
+
+def _mark_handled(events: Sequence[Event]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE kernel_outbox_event SET handled_at = %s WHERE id = ANY(%s)",
+            [clock.now(), [event.id for event in events]],
+        )
+
+
+def _failed(event: Event, error: Exception) -> bool:
+    """Count the failure; True when the event is parked now."""
+    text = f"{type(error).__name__}: {error}"[:2000]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE kernel_outbox_event SET attempts = attempts + 1, error = %s,"
+            " parked_at = CASE WHEN attempts + 1 >= %s THEN %s::timestamptz END WHERE id = %s RETURNING parked_at",
+            [text, MAX_ATTEMPTS, clock.now(), event.id],
+        )
+        parked = cursor.fetchone()[0] is not None
+    if parked:
+        log.error("outbox.parked", extra={"event": event.public_id, "error": text})
+        for hook in _parked_hooks:
+            hook(event, text)
+    return parked
+
+
+def _publish(limit: int) -> int:
+    """To the sinks, outside any lock on the events: a crash before the mark sends again, with the same event id."""
+    with transaction.atomic():
+        if not locks.try_advisory_xact_lock("outbox:publish"):
+            return 0
+        with connection.cursor() as cursor:
+            cursor.execute(sqlfile.load(__file__, "outbox_unpublished.sql"), {"limit": limit})
+            events = [Event(*row) for row in cursor.fetchall()]
+        if not events:
+            return 0
+        sent = sinks.send(events)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "UPDATE kernel_outbox_event SET published_at = %s WHERE id = ANY(%s)", [clock.now(), [e.id for e in sent]]
+            )
+        return len(sent)
+
+
+def unpark(event_id: uuid.UUID) -> None:
+    """Try a parked event again: an operator mended the cause."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE kernel_outbox_event SET parked_at = NULL, attempts = 0, error = '' WHERE id = %s", [event_id]
+        )
+
+
+def lag() -> dict[str, Any]:
+    """How far behind the relay is: counted up to a bound, so that asking stays cheap."""
+    with connection.cursor() as cursor:
+        cursor.execute(sqlfile.load(__file__, "outbox_lag.sql"), {"now": clock.now()})
+        unhandled, seconds, unpublished, parked = cursor.fetchone()
+    return {"unhandled": unhandled, "seconds": float(seconds or 0), "unpublished": unpublished, "parked": parked}
+
+
+def remove_published(limit: int = 20_000) -> int:
+    """Forget events that were told long ago; partners can list and replay them until then."""
+    before = clock.now() - timedelta(days=settings.OUTBOX_DAYS)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM kernel_outbox_event WHERE id IN (SELECT id FROM kernel_outbox_event WHERE id < %s"
+            " AND handled_at IS NOT NULL AND published_at IS NOT NULL ORDER BY id LIMIT %s)",
+            [ids.floor(before), limit],
+        )
+        return int(cursor.rowcount)

@@ -1,0 +1,51 @@
+"""The processes that make up PayOS on one machine, in the order in which they start."""
+
+from __future__ import annotations
+
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+from payos.supervisor.supervisor import Service
+
+QUEUES = ("default", "settlement", "reconciliation", "webhooks")
+
+
+def web(host: str, port: int, workers: int) -> Service:
+    return Service(
+        "web",
+        [
+            sys.executable, "-m", "granian", "--interface", "wsgi", "--host", host, "--port", str(port),
+            "--workers", str(workers), "--blocking-threads", "8", "--no-ws", "--respawn-failed-workers",
+            "--log-level", "warning", "payos.wsgi:application",
+        ],
+        stop_seconds=10,
+    )  # fmt: skip
+
+
+def worker(concurrency: int) -> Service:
+    # Eager to end: a task that is killed is delivered again, and its effect happens once either way.
+    return Service(
+        "worker",
+        [
+            sys.executable, "-m", "celery", "-A", "payos", "worker", "--queues", ",".join(QUEUES),
+            "--concurrency", str(concurrency), "--without-gossip", "--without-mingle", "--loglevel", "INFO",
+        ],
+        stop_seconds=20,
+    )  # fmt: skip
+
+
+def beat() -> Service:
+    return Service(
+        "beat",
+        [sys.executable, "-m", "celery", "-A", "payos", "beat", "--pidfile=", "--loglevel", "WARNING"],
+    )
+
+
+def sandbox(port: int, folder: Path) -> Service | None:
+    """The bank in a box. Only where its package is part of this installation."""
+    if find_spec("sandbox") is None or find_spec("sandbox.__main__") is None:
+        return None
+    return Service(
+        "sandbox", [sys.executable, "-m", "sandbox", "--port", str(port), "--data", str(folder)], stop_seconds=5
+    )
