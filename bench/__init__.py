@@ -1,0 +1,1 @@
+"""Benchmarks: one module each, run by `manage.py bench NAME`."""
