@@ -1,6 +1,7 @@
 # PayOS: everything starts here. Needs git, make and Python 3.11 or newer with its venv module, nothing else.
 #
 #   make run      set up and run the whole product in the foreground (Ctrl-C stops it)
+#   make stop     stop a copy that runs elsewhere on this data
 #   make test     set up and run every test against an embedded PostgreSQL and Valkey
 #   make check    lint, types, import contracts, missing migrations, deployment check
 #   make install  the set-up alone
@@ -14,7 +15,7 @@ ARGS ?=
 PY = $(VENV)/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev run test check bench chaos clean lock
+.PHONY: help install install-dev run stop test check bench chaos clean lock
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -28,6 +29,9 @@ install-dev:
 # --with-parent: when make itself is killed, the product goes with it.
 run: install
 	@$(PY) manage.py serve --with-parent $(ARGS)
+
+stop:
+	@if [ -x $(PY) ]; then $(PY) manage.py serve --stop; fi
 
 test: install-dev
 	@$(PY) -m pytest $(ARGS)
@@ -45,8 +49,7 @@ bench: install-dev
 chaos: install-dev
 	@$(PY) manage.py chaos $(ARGS)
 
-clean:
-	@if [ -x $(PY) ]; then $(PY) manage.py serve --stop; fi
+clean: stop
 	@rm -rf .payos .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache staticfiles htmlcov .coverage $(VENV).log $(VENV).lock
 	@rm -rf .venv.contracts $(VENV)
 	@echo "  Data, caches and packages are gone; the next make run starts anew."

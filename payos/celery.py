@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
-from celery import Celery
+from celery import Celery, signals
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "payos.settings")
 
@@ -12,3 +13,8 @@ app = Celery("payos")
 # Named by its path so that it is read when first needed: reading it may start the embedded Valkey.
 app.config_from_object("payos.celery_config")
 app.autodiscover_tasks()
+
+
+@signals.setup_logging.connect
+def _log_as_everyone_does(**_: Any) -> None:
+    """Celery leaves logging alone: Django has set it up by then, secrets removed and all."""

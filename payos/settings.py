@@ -12,6 +12,7 @@ from pathlib import Path
 from django.urls import reverse_lazy
 
 from payos.environment import Environment
+from payos.logging import config as log_config
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Environment()
@@ -77,6 +78,7 @@ AUTH_USER_MODEL = "partners.User"
 MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "payos.kernel.middleware.request_identity",
+    "payos.logging.request_log",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -232,8 +234,9 @@ globals().update(env.email())
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", default="payos@localhost")
 
 PROMETHEUS_EXPORT_MIGRATIONS = False
-LOG_LEVEL = env.text("LOG_LEVEL", default="INFO")
+LOG_LEVEL = env.choice("LOG_LEVEL", ["DEBUG", "INFO", "WARNING", "ERROR"], default="INFO")
 LOG_FORMAT = env.choice("LOG_FORMAT", ["json", "console"], default="console" if EMBEDDED else "json")
+LOGGING = log_config(level=LOG_LEVEL, form=LOG_FORMAT)
 
 ENVIRONMENT_NAME = env.text("ENVIRONMENT_NAME", default="Development" if EMBEDDED else "Production")
 from payos.kernel.unfold import UNFOLD  # noqa: E402,F401  the console's look and navigation

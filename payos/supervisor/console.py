@@ -29,11 +29,11 @@ def demo(home: Path) -> dict[str, Any]:
         return {}
 
 
-def block(url: str, home: Path, *, sandbox: bool, sandbox_port: int) -> str:
+def block(url: str, home: Path, *, seconds: float, sandbox: bool, sandbox_port: int) -> str:
     known = demo(home)
     lines = [
         "",
-        "  PayOS is running. Ctrl-C stops it.",
+        f"  PayOS is running (after {seconds:.1f} s). Ctrl-C stops it.",
         "",
         f"    Console     {url}/admin/",
         f"    API docs    {url}/v1/docs",

@@ -16,10 +16,10 @@ def web(host: str, port: int, workers: int) -> Service:
         "web",
         [
             sys.executable, "-m", "granian", "--interface", "wsgi", "--host", host, "--port", str(port),
-            "--workers", str(workers), "--blocking-threads", "8", "--no-ws", "--respawn-failed-workers",
+            "--workers", str(workers), "--blocking-threads", "4", "--no-ws", "--respawn-failed-workers",
             "--log-level", "warning", "payos.wsgi:application",
         ],
-        stop_seconds=10,
+        stop_seconds=5,
     )  # fmt: skip
 
 

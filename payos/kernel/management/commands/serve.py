@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import sys
 import time
@@ -76,7 +75,7 @@ class Command(BaseCommand):
         if bank:
             preflight.require_port("127.0.0.1", options["sandbox_port"], "--sandbox-port", "the sandbox bank")
         host = options["host"]
-        shown = "localhost" if host in {"127.0.0.1", "0.0.0.0", "::", "::1"} else host  # noqa: S104
+        shown = "localhost" if host in {"127.0.0.1", "0.0.0.0", "::", "::1"} else host
         self.url = f"http://{shown}:{options['port']}"
         self.only.describe(pid=os.getpid(), url=self.url)
         os.environ.setdefault("PUBLIC_URL", self.url)
@@ -89,8 +88,11 @@ class Command(BaseCommand):
         self.supervisor.start(services.beat())
         self._say("Starting the web server, the worker and the clock ...")
         self._await_web(web, host, options["port"])
-        self._print(console.block(self.url, self.home, sandbox=bool(bank), sandbox_port=options["sandbox_port"]))
-        self._await_heartbeats_then_watch()
+        took = time.monotonic() - self.began
+        self._print(
+            console.block(self.url, self.home, seconds=took, sandbox=bool(bank), sandbox_port=options["sandbox_port"])
+        )
+        self.supervisor.watch(self._look_after_servers)
 
     def _database(self, options: dict[str, Any]) -> None:
         from django.db import DatabaseError, connections
@@ -131,9 +133,6 @@ class Command(BaseCommand):
                 return
             time.sleep(0.05)
         raise Refused(f"the web server did not answer within {WEB_SECONDS:.0f} s; see {web.log.path}")
-
-    def _await_heartbeats_then_watch(self) -> None:
-        self.supervisor.watch(self._look_after_servers)
 
     def _look_after_servers(self) -> None:
         """The embedded servers come back when someone killed them; their users reconnect by themselves."""
@@ -185,6 +184,3 @@ class Command(BaseCommand):
             # The terminal is gone or its disk is full: going on matters more than being read.
             sys.stdout = open(os.devnull, "w")  # noqa: SIM115
 
-
-def free_bytes(path: Path) -> int:
-    return shutil.disk_usage(path).free
