@@ -4,3 +4,11 @@ from django.apps import AppConfig
 class PartnersConfig(AppConfig):
     name = "partners"
     verbose_name = "Partners and people"
+
+    def ready(self) -> None:
+        from partners import demo, roles
+        from payos.kernel import demo as demo_registry
+        from payos.kernel import security
+
+        security.after_synchronise(roles.synchronise)
+        demo_registry.register(demo.seed)

@@ -6,6 +6,7 @@ import secrets
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.contrib.auth.models import Group
 from django.db import IntegrityError, transaction
 from django.utils.text import slugify
 
@@ -18,6 +19,7 @@ from payos.kernel.money import is_currency
 register("partner_exists", 422, "A partner of that name exists", "Choose another name.")
 register("branch_exists", 422, "A branch with that code exists", "Choose another code.")
 register("live_not_enabled", 422, "The partner is not live yet", "Ask for go-live: a second person approves it.")
+register("person_exists", 422, "A person of that user name exists", "Choose another user name.")
 KEY_PURPOSE = "api-key"
 
 
@@ -173,3 +175,31 @@ def user_unlock(*, user_id: int, reason: str) -> None:
     user.failed_logins, user.locked_until = 0, None
     user.save(update_fields=["failed_logins", "locked_until"])
     audit.record(action="login.unlocked", subject=user, reason=reason)
+
+
+@transaction.atomic
+def user_create(*, username: str, password: str, roles: tuple[str, ...], email: str = "", name: str = "") -> User:
+    """Make a person of the staff; what they may do follows from the roles alone."""
+    groups = list(Group.objects.filter(name__in=roles))
+    missing = set(roles) - {group.name for group in groups}
+    if missing or not roles:
+        known = ", ".join(Group.objects.order_by("name").values_list("name", flat=True))
+        raise Problem("invalid_request", f"Unknown role: {', '.join(sorted(missing)) or 'none given'}. The roles are: {known}.")
+    user = User(username=username, email=email, first_name=name, is_staff=True)
+    user.set_password(password)
+    user.full_clean(exclude={"password"}, validate_unique=False, validate_constraints=False)
+    try:
+        with transaction.atomic():
+            user.save(force_insert=True)
+    except IntegrityError:
+        raise Problem("person_exists", f"There is already a person {username!r}: choose another user name.") from None
+    user.groups.set(groups)
+    audit.record(action="person.created", subject=user, after={"username": username, "roles": sorted(roles)})
+    return user
+
+
+@transaction.atomic
+def user_set_password(*, user: User, password: str, reason: str) -> None:
+    user.set_password(password)
+    user.save(update_fields=["password"])
+    audit.record(action="person.password", subject=user, reason=reason)

@@ -6,9 +6,10 @@ import django.contrib.postgres.fields
 import django.core.validators
 import django.db.models.deletion
 import django.utils.timezone
+from django.db import migrations, models
+
 import payos.kernel.clock
 import payos.kernel.ids
-from django.db import migrations, models
 
 
 class Migration(migrations.Migration):

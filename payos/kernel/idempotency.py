@@ -16,6 +16,7 @@ from typing import Any
 from django.conf import settings
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection
+from django.http.request import RawPostDataException
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -42,7 +43,7 @@ def fingerprint(request: Request) -> str:
     digest = hashlib.sha256(f"{request.method} {request.get_full_path()}\n".encode())
     try:
         digest.update(request._request.body)
-    except Exception:  # the stream was consumed by a form parser: what it read stands for the body
+    except RawPostDataException:  # the stream was consumed by a form parser: what it read stands for the body
         digest.update(json.dumps(request.data, sort_keys=True, default=_describe).encode())
     return digest.hexdigest()
 

@@ -7,12 +7,12 @@ all on partitions (a partition read directly would obey its own policies, not it
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.apps import apps
 from django.conf import settings
-from django.db import connections, models
+from django.db import connections, models, transaction
 from psycopg import sql
 
 # Evaluated once per statement, not per row: each current_setting stands in a scalar subselect. After
@@ -41,6 +41,15 @@ def tenant_models() -> list[type[models.Model]]:
     return [model for model in secured_models() if getattr(model, "rls", None)]
 
 
+_after: list[Callable[[str], None]] = []
+
+
+def after_synchronise(function: Callable[[str], None]) -> None:
+    """Call `function(alias)` after each synchronisation: roles are made to agree with the matrix that way."""
+    if function not in _after:
+        _after.append(function)
+
+
 def synchronise(using: str = "owner", tables: Iterable[type[models.Model]] | None = None) -> int:
     """Apply every declaration; returns how many tables were covered."""
     role = settings.PAYOS_APP_ROLE
@@ -55,8 +64,12 @@ def synchronise(using: str = "owner", tables: Iterable[type[models.Model]] | Non
         existing = set(connections[using].introspection.table_names(cursor, include_views=True))
         for model in tables or secured_models():
             if model._meta.db_table in existing:
-                _secure(cursor, model, role)
+                # One transaction a table: no moment without its policy, and no long queue of locks.
+                with transaction.atomic(using=using):
+                    _secure(cursor, model, role)
                 covered += 1
+    for function in _after:
+        function(using)
     return covered
 
 

@@ -19,8 +19,5 @@ class Command(migrate.Command):
         if options.get("plan") or options.get("check_unapplied"):
             return
         covered = security.synchronise(using=options["database"])
-        from partners import roles
-
-        roles.synchronise(using=options["database"])
         if options["verbosity"] >= 1:
             self.stdout.write(f"  Access rules agree with the models on {covered} tables.")
