@@ -1,6 +1,31 @@
+from typing import Any
+
 from django.apps import AppConfig
 
 
 class OperationsConfig(AppConfig):
     name = "operations"
     verbose_name = "Operations"
+
+    def ready(self) -> None:
+        from payos.kernel import outbox
+
+        outbox.on_parked(_parked)
+
+
+def _parked(event: Any, error: str) -> None:
+    """An event whose handler keeps failing waits for a person."""
+    from operations.services import open_case
+
+    open_case(
+        kind="poison_event",
+        cause_key=f"outbox:{event.id}:parked",
+        title=f"Event {event.event_type} cannot be handled",
+        detail=f"{event.public_id} about {event.aggregate_id} was set aside after repeated failures. {error}",
+        subject=("kernel.outboxevent", event.id),
+        partner_id=event.partner_id,
+        livemode=event.livemode,
+        reason_code="handler_failed",
+        suggested_actions=["retry_event"],
+        references=[event.public_id, event.aggregate_id],
+    )

@@ -1,0 +1,45 @@
+"""What other apps and pages call: cases, work on them, bulk acts and approvals.
+
+Cases: `open_case`, `open_cases` (many at once), `resolve_by_cause`. The cause key is unique over all partners: build
+it from the id of what is wrong, for example f"statement:{statement.pk}:out_of_balance".
+Work: `claim`, `release`, `assign`, `snooze`, `comment`, `resolve`, `undo`, `viewed`, `wake_up`, and
+`register_undo(resolution, handler)` for a resolution whose effects elsewhere can be taken back.
+Approvals: `register_approval_action`, `needs_approval`, `request_approval`, `decide_approval`; see `approvals.py` for
+what an action's preview, fingerprint and execute are given.
+"""
+
+from operations.services.approvals import (
+    current_preview,
+    decide_approval,
+    expire_approvals,
+    needs_approval,
+    register_approval_action,
+    request_approval,
+)
+from operations.services.bulk import apply_bulk, preview_bulk
+from operations.services.opening import open_case, open_cases, resolve_by_cause
+from operations.services.work import assign, claim, comment, register_undo, release, resolve, snooze, undo, viewed, wake_up
+
+__all__ = [
+    "apply_bulk",
+    "assign",
+    "claim",
+    "comment",
+    "current_preview",
+    "decide_approval",
+    "expire_approvals",
+    "needs_approval",
+    "open_case",
+    "open_cases",
+    "preview_bulk",
+    "register_approval_action",
+    "register_undo",
+    "release",
+    "request_approval",
+    "resolve",
+    "resolve_by_cause",
+    "snooze",
+    "undo",
+    "viewed",
+    "wake_up",
+]
