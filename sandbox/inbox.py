@@ -171,7 +171,7 @@ class Folders:
         for form in forms:
             if form not in FORMATS:
                 raise HttpError(404, "unknown_format", f"{form} is not a statement format; use {', '.join(FORMATS)}.")
-            name = f"statement-{day:%Y%m%d}{'-' + currency if currency else ''}.{form}.{FORMATS[form][2]}"
+            name = f"statement-{day:%Y%m%d}{'-' + currency if currency else ''}.{FORMATS[form][2]}"
             self._place(name, render(self.books, day, form, currency))
             names.append(name)
         return names
