@@ -131,7 +131,7 @@ def test_the_same_files_appear_in_the_outbox(bank, day):
     for name in answer.json()["files"]:
         assert (bank.data / "outbox" / name).stat().st_size > 0
     # camt and OFX carry the time they were made; the others are the same bytes
-    assert (bank.data / "outbox" / "statement-20261120.csv.csv").read_bytes() == bank.raw(f"/statements/{day}.csv")
+    assert (bank.data / "outbox" / "statement-20261120.csv").read_bytes() == bank.raw(f"/statements/{day}.csv")
     one = bank.client.post(f"/statements/{day}.mt940", json={}).json()["files"]
     assert one == ["statement-20261120.sta"]
     assert bank.client.post(f"/statements/{day}", json={"formats": ["pdf"]}).status_code == 404
