@@ -75,6 +75,16 @@ class Environment:
             self.refuse(name, f"is {number}: it must lie between {minimum} and {maximum}")
         return number
 
+    def seconds(self, name: str, *, default: list[int]) -> list[int]:
+        """Waits in seconds, separated by commas: from one second to a week each, at most twelve."""
+        value = self.items(name, default=[])
+        if not value:
+            return default
+        if len(value) > 12 or not all(part.isascii() and part.isdigit() and 1 <= int(part) <= 604_800 for part in value):
+            self.refuse(name, "must be up to 12 whole numbers of seconds from 1 to 604800, separated by commas")
+            return default
+        return [int(part) for part in value]
+
     def choice(self, name: str, choices: Sequence[str], *, default: str) -> str:
         value = self._raw(name) or default
         if value not in choices:
