@@ -1,0 +1,13 @@
+from django.apps import AppConfig
+
+
+class WebhooksConfig(AppConfig):
+    name = "webhooks"
+    verbose_name = "Webhooks"
+
+    def ready(self) -> None:
+        from payos.kernel import metrics, outbox
+        from webhooks import fanout, selectors
+
+        outbox.subscribe("*", fanout.fan_out)
+        metrics.source(selectors.metrics_source)

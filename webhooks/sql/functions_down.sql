@@ -1,0 +1,2 @@
+DROP FUNCTION webhooks_forget(timestamptz, integer);
+DROP FUNCTION webhooks_uuid7();
