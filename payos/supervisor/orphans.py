@@ -1,7 +1,7 @@
 """How a child is started so that it can never be left behind, and how what was left behind is found and ended.
 
     python orphans.py child FOLDER NAME PARENT -- command ...   what every child runs first
-    python orphans.py guard FOLDER                              cleans up when the supervisor was killed
+    python orphans.py guard FOLDER SECONDS                      cleans up when the supervisor was killed
 
 Standard library only and run as a plain file, so that both start within milliseconds.
 
@@ -159,7 +159,7 @@ def run_child(folder, name, parent, command):
     os.execvp(command[0], command)
 
 
-def run_guard(folder):
+def run_guard(folder, grace):
     """Wait for the supervisor at the other end of the pipe. "done" means that it left in order."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
@@ -173,11 +173,11 @@ def run_guard(folder):
             break
         said += part
     if said != b"done":
-        end(folder)
+        end(folder, grace)
 
 
 if __name__ == "__main__":
     if sys.argv[1] == "guard":
-        run_guard(sys.argv[2])
+        run_guard(sys.argv[2], float(sys.argv[3]))
     else:
         run_child(sys.argv[2], sys.argv[3], int(sys.argv[4]), sys.argv[6:])

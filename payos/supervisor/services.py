@@ -19,6 +19,8 @@ def web(host: str, port: int, workers: int) -> Service:
             "--workers", str(workers), "--blocking-threads", "4", "--no-ws", "--respawn-failed-workers",
             "--log-level", "warning", "payos.wsgi:application",
         ],
+        # Static files come from the apps in the embedded mode; whitenoise need not mourn the empty folder.
+        {"PYTHONWARNINGS": "ignore:No directory at:UserWarning"},
         stop_seconds=5,
     )  # fmt: skip
 

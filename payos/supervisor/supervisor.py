@@ -73,6 +73,7 @@ class Child:
         self.started = 0.0
         self.crashes = 0
         self.start_again_at = 0.0
+        self.ready = True  # one that has not answered yet has nothing to finish, and little patience is due
 
     @property
     def alive(self) -> bool:
@@ -88,12 +89,14 @@ class Supervisor:
         *,
         echo: Callable[[str, str], None] | None = None,
         pauses: Sequence[float] = PAUSES,
+        grace: float = orphans.GRACE,
     ) -> None:
         self.folder = folder.absolute()
         self.logs = logs
         self.say = say
         self.echo = echo
         self.pauses = pauses
+        self.grace = grace
         self.children: list[Child] = []
         self.guard: subprocess.Popen[bytes] | None = None
         self.hurry = False
@@ -134,7 +137,7 @@ class Supervisor:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.logs.mkdir(parents=True, exist_ok=True)
         self._wait_for_old_guard()
-        count = orphans.end(str(self.folder))
+        count = orphans.end(str(self.folder), self.grace)
         if count:
             self.say(f"Ended {count} processes that an earlier run left behind")
         with self._shield():
@@ -145,7 +148,7 @@ class Supervisor:
 
         descriptor = os.open(self.folder / "guard.lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            deadline = time.monotonic() + orphans.GRACE + 12
+            deadline = time.monotonic() + self.grace + 12
             while True:
                 try:
                     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -159,7 +162,7 @@ class Supervisor:
 
     def _start_guard(self) -> None:
         self.guard = subprocess.Popen(
-            [sys.executable, "-I", "-S", orphans.__file__, "guard", str(self.folder)],
+            [sys.executable, "-I", "-S", orphans.__file__, "guard", str(self.folder), str(self.grace)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -248,10 +251,10 @@ class Supervisor:
                 continue
             if child.alive:
                 child.process.terminate()
-                deadline = time.monotonic() + child.service.stop_seconds
+                deadline = time.monotonic() + (child.service.stop_seconds if child.ready else 1.0)
                 while child.alive and time.monotonic() < deadline and not self.hurry:
                     time.sleep(0.02)
-                if child.alive and not self.hurry:
+                if child.alive and child.ready and not self.hurry:
                     self.say(f"{child.service.name} did not stop within {child.service.stop_seconds:g} s; killing it")
             self._end_session(child.process.pid)
             if child.alive:

@@ -83,11 +83,11 @@ class Command(BaseCommand):
         self._database(options)
         if bank:
             self.supervisor.start(bank)
+        self._say("Starting the web server, the worker and the clock ...")
         web = self.supervisor.start(services.web(host, options["port"], options["workers"]))
+        self._await_web(web, host, options["port"])
         self.supervisor.start(services.worker(options["concurrency"]))
         self.supervisor.start(services.beat())
-        self._say("Starting the web server, the worker and the clock ...")
-        self._await_web(web, host, options["port"])
         took = time.monotonic() - self.began
         self._print(
             console.block(self.url, self.home, seconds=took, sandbox=bool(bank), sandbox_port=options["sandbox_port"])
@@ -125,11 +125,13 @@ class Command(BaseCommand):
 
     def _await_web(self, web: Child, host: str, port: int) -> None:
         deadline = time.monotonic() + WEB_SECONDS
+        web.ready = False
         while time.monotonic() < deadline:
             self.supervisor.tick()
             if web.crashes >= 3:
                 raise Refused(f"the web server does not start; its last words are above and in {web.log.path}")
             if web.alive and console.answers(host, port):
+                web.ready = True
                 return
             time.sleep(0.05)
         raise Refused(f"the web server did not answer within {WEB_SECONDS:.0f} s; see {web.log.path}")

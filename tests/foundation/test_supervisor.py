@@ -1,0 +1,252 @@
+"""The supervisor is killed at any moment and leaves no process behind. Orphans are looked for in a way of the test's own."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from payos.supervisor import orphans
+from payos.supervisor.preflight import OnlyCopy, Refused, free_port, require_port
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="orphans are looked for in /proc")
+
+# Three children: an obedient one, one that has children of its own and ignores SIGTERM as they do, one that crashes.
+DRIVER = """
+import pathlib, sys, threading
+from payos.supervisor.supervisor import Service, Stop, Supervisor
+
+stubborn = '''
+import os, signal, subprocess, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
+kids = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(2)]
+os.fork()
+time.sleep(600)
+'''
+crashing = "import time; print('about to fail', flush=True); time.sleep(0.2); raise SystemExit(3)"
+folder = pathlib.Path(sys.argv[1])
+supervisor = Supervisor(folder / "run", folder / "log", lambda text: print(text, flush=True), pauses=(0.1, 0.2), grace=1)
+supervisor.listen()
+try:
+    supervisor.prepare()
+    supervisor.start(Service("good", [sys.executable, "-c", "import time; time.sleep(600)"]))
+    supervisor.start(Service("stubborn", [sys.executable, "-c", stubborn], stop_seconds=0.5))
+    supervisor.start(Service("crashing", [sys.executable, "-c", crashing]))
+    print("started", flush=True)
+    supervisor.watch()
+except Stop:
+    pass
+finally:
+    supervisor.stop()
+print("stopped", flush=True)
+"""
+
+
+class World:
+    """Everything started from here carries one random token, so that a survivor is found whoever its parent is."""
+
+    def __init__(self, folder: Path) -> None:
+        self.token = uuid.uuid4().hex
+        self.folder = folder
+        self.environment = os.environ | {"ORPHAN_TEST": self.token, "PYTHONPATH": str(ROOT)}
+
+    def start(self, *command: str, log: str = "driver.log", **extra: str) -> subprocess.Popen[bytes]:
+        with (self.folder / log).open("ab") as output:
+            return subprocess.Popen(
+                command, stdout=output, stderr=output, cwd=ROOT, env=self.environment | extra, start_new_session=True
+            )
+
+    def driver(self) -> subprocess.Popen[bytes]:
+        return self.start(sys.executable, "-c", textwrap.dedent(DRIVER), str(self.folder))
+
+    def said(self, log: str = "driver.log") -> str:
+        return (self.folder / log).read_text()
+
+    def wait_for(self, text: str, log: str = "driver.log", seconds: float = 60) -> None:
+        deadline = time.monotonic() + seconds
+        while text not in self.said(log):
+            assert time.monotonic() < deadline, f"never said {text!r}, but: {self.said(log)}"
+            time.sleep(0.02)
+
+    def alive(self) -> dict[int, str]:
+        needle = f"ORPHAN_TEST={self.token}".encode()
+        found = {}
+        for entry in Path("/proc").iterdir():
+            try:
+                if needle not in (entry / "environ").read_bytes():
+                    continue
+                if (entry / "stat").read_text().rsplit(")", 1)[1].split()[0] == "Z":
+                    continue
+                found[int(entry.name)] = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()[:150]
+            except (OSError, ValueError):
+                continue
+        return found
+
+    def wait_until_alive(self, count: int) -> None:
+        deadline = time.monotonic() + 20
+        while len(self.alive()) < count:
+            assert time.monotonic() < deadline, f"only these run: {self.alive()}"
+            time.sleep(0.02)
+
+    def assert_empty(self, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while (left := self.alive()) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert not left, f"left behind: {left}"
+
+    def end(self) -> None:
+        for pid in self.alive():
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    made = World(tmp_path)
+    yield made
+    made.end()
+
+
+def test_an_orderly_stop_ends_everything_even_what_ignores_it(world: World) -> None:
+    driver = world.driver()
+    world.wait_for("started")
+    world.wait_until_alive(6)
+    driver.send_signal(signal.SIGTERM)
+    assert driver.wait(30) == 0
+    assert "stopped" in world.said()
+    world.assert_empty(seconds=0)
+
+
+def test_killed_at_random_moments_nothing_is_left(world: World) -> None:
+    dice = random.Random(20261121)
+    for _ in range(8):
+        driver = world.driver()
+        # From before the first child (the interpreter alone takes a second) to after the last one's crash.
+        time.sleep(dice.uniform(0.4, 2.2))
+        driver.kill()
+        driver.wait()
+        world.assert_empty(seconds=15)
+
+
+def test_the_next_start_clears_what_a_killed_supervisor_and_its_guard_left(world: World) -> None:
+    driver = world.driver()
+    world.wait_for("started")
+    time.sleep(0.5)
+    guards = [pid for pid, command in world.alive().items() if "orphans.py guard" in command]
+    assert len(guards) == 1
+    for pid in [*guards, driver.pid]:
+        os.kill(pid, signal.SIGKILL)
+    driver.wait()
+    time.sleep(0.3)
+    left = set(world.alive())
+    assert left, "the stubborn child was to survive this, or the test proves nothing"
+    again = world.driver()
+    world.wait_for("that an earlier run left behind")
+    assert not left & set(world.alive())
+    again.terminate()
+    again.wait(30)
+    world.assert_empty(seconds=0)
+
+
+def test_a_crash_is_told_with_last_words_and_started_again(world: World) -> None:
+    driver = world.driver()
+    deadline = time.monotonic() + 30
+    while world.said().count("crashing stopped with exit code 3") < 3 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert "starting it again in 0.1 s" in world.said()
+    assert world.said().count("starting it again in 0.2 s") >= 2
+    assert "about to fail" in world.said()
+    driver.terminate()
+    assert driver.wait(30) == 0
+
+
+def test_a_killed_guard_is_replaced(world: World) -> None:
+    driver = world.driver()
+    world.wait_for("started")
+    first = {pid for pid, command in world.alive().items() if "orphans.py guard" in command}
+    os.kill(first.pop(), signal.SIGKILL)
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        guards = {pid for pid, command in world.alive().items() if "orphans.py guard" in command}
+        if guards and not guards & first:
+            break
+        time.sleep(0.05)
+    assert len(guards) == 1
+    driver.kill()
+    driver.wait()
+    world.assert_empty(seconds=15)
+
+
+def test_a_stranger_that_got_the_number_of_a_child_is_left_alone(tmp_path: Path) -> None:
+    stranger = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
+    try:
+        start = orphans.status(stranger.pid)
+        assert start is not None
+        (tmp_path / "web.pid").write_text(f"{stranger.pid} {start[0]} {orphans.boot_id()}")  # right time, no marker
+        (tmp_path / "beat.pid").write_text("1 12345 another-boot")
+        (tmp_path / "worker.pid").write_text("half a li")
+        assert orphans.end(str(tmp_path)) == 0
+        assert stranger.poll() is None
+    finally:
+        stranger.kill()
+        stranger.wait()
+
+
+def test_a_marked_process_with_another_start_time_is_left_alone(tmp_path: Path) -> None:
+    marked = os.environ | {orphans.MARKER: str(tmp_path)}
+    stranger = subprocess.Popen(
+        [sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True, env=marked
+    )
+    try:
+        time.sleep(0.2)
+        (tmp_path / "web.pid").write_text(f"{stranger.pid} 1 {orphans.boot_id()}")
+        assert orphans.end(str(tmp_path)) == 0
+        assert stranger.poll() is None
+        start = orphans.status(stranger.pid)
+        assert start is not None
+        (tmp_path / "web.pid").write_text(f"{stranger.pid} {start[0]} {orphans.boot_id()}")
+        assert orphans.end(str(tmp_path), grace=0.5) == 1
+        assert stranger.wait(5) < 0
+    finally:
+        stranger.kill()
+        stranger.wait()
+
+
+def test_only_one_copy_runs_on_the_same_data(tmp_path: Path) -> None:
+    first, second = OnlyCopy(tmp_path / "run" / "serve.lock"), OnlyCopy(tmp_path / "run" / "serve.lock")
+    first.acquire()
+    first.describe(pid=4711, url="http://localhost:8000")
+    with pytest.raises(Refused, match=r"already running .* at http://localhost:8000 \(process 4711\).*make stop"):
+        second.acquire()
+    assert second.held_by_someone()
+    first.release()
+    assert not second.held_by_someone()
+    second.acquire()
+    second.release()
+
+
+def test_a_port_in_use_is_one_sentence() -> None:
+    import socket
+
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        with pytest.raises(Refused, match=rf"port {port} .* in use; .*--port {port + 1}"):
+            require_port("127.0.0.1", port, "--port", "the console")
+    require_port("127.0.0.1", free_port(), "--port", "the console")
+    with pytest.raises(Refused, match="cannot listen on 203.0.113.7"):
+        require_port("203.0.113.7", free_port(), "--port", "the console")
