@@ -14,6 +14,7 @@ import sys
 import time
 
 OLDEST = (3, 11)
+MADE_AS = ".made-as"
 
 
 def fail(sentence):
@@ -36,6 +37,12 @@ def usable(python, folder):
     """A virtual environment that was moved or whose Python was removed has to be made again."""
     if not os.path.exists(python):
         return False
+    try:
+        with open(os.path.join(folder, MADE_AS)) as handle:
+            if handle.read() != folder:
+                return False  # its scripts still name the place it was made in
+    except FileNotFoundError:
+        pass
     known = subprocess.run(
         [python, "-c", "import sys, pip; print(sys.version); print(sys.prefix)"], capture_output=True, text=True
     )
@@ -96,6 +103,8 @@ def install(lock, name, folder, python):
         except ImportError:
             fail("this Python has no venv module; on Debian: apt-get install python3-venv")
         run("making the virtual environment", [sys.executable, "-m", "venv", folder], log)
+        with open(os.path.join(folder, MADE_AS), "w") as handle:
+            handle.write(folder)
     with open(lock) as handle:
         count = sum("==" in line for line in handle)
     say(f"Installing {count} packages from {name} (hashes checked; a few minutes the first time) ...")

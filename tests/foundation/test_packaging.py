@@ -261,7 +261,7 @@ def test_every_command_exists(services: dict[str, Any]) -> None:
             assert rest[:2] == ["-A", "payos"]
         if program == "granian":
             assert rest[-1] == "payos.wsgi:application"
-    assert seen == 6
+    assert seen == 7
 
 
 def test_the_worker_serves_every_queue_that_something_is_sent_to(services: dict[str, Any]) -> None:
