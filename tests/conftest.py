@@ -16,6 +16,7 @@ import psycopg
 import pytest
 from django.conf import settings
 from django.db import connections
+from django.test import TransactionTestCase
 
 ROOT = Path(__file__).resolve().parent.parent
 # Rows that migrations make and tests only read.
@@ -91,15 +92,13 @@ def _empty(name: str) -> None:
 KEPT = "SELECT c.relname FROM pg_class c WHERE obj_description(c.oid, 'pg_class') LIKE 'reference%'"
 
 
-@pytest.fixture(autouse=True)
-def _flush_as_superuser(monkeypatch: pytest.MonkeyPatch) -> None:
-    from django.test import TransactionTestCase
+def _teardown(self: Any) -> None:
+    _empty(connections["default"].settings_dict["NAME"])
 
-    def teardown(self: Any) -> None:
-        _empty(connections["default"].settings_dict["NAME"])
 
-    monkeypatch.setattr(TransactionTestCase, "_fixture_teardown", teardown)
-    # TestCase overrides it with its rollback; only committing tests come here.
+# For the whole session and not by a fixture: pytest-django tears down after every fixture of a test is gone.
+# TestCase overrides it with its rollback; only committing tests come here.
+TransactionTestCase._fixture_teardown = _teardown  # type: ignore[method-assign]
 
 
 @pytest.fixture
