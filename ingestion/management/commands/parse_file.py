@@ -1,0 +1,93 @@
+"""Read one file the way ingestion would, and print what is in it. Touches no database and starts none."""
+
+from __future__ import annotations
+
+import json
+import sys
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from ingestion.parsers import jsonout, registry
+from ingestion.parsers.amounts import currency_exponent
+from ingestion.parsers.profiles import Profile, ProfileError
+from ingestion.parsers.records import Flag, Line, Reject, StatementEnd, StatementStart, Unreadable
+
+
+class Command(BaseCommand):
+    help = "Read a bank or processor file and print statements, lines, rejects and flags. Exit 2: nothing readable."
+    requires_system_checks: list[str] = []
+    requires_migrations_checks = False
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("path", help="the file; - reads standard input")
+        parser.add_argument("--format", help=f"do not sniff, read as one of: {', '.join(registry.formats())}")
+        parser.add_argument("--profile", help="a JSON file with a mapping profile (CSV, XLSX, JSON)")
+        parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            profile = _profile(options["profile"])
+            source = sys.stdin.buffer if options["path"] == "-" else options["path"]
+            parsed = registry.open_file(source, options["format"], profile)
+            if options["json"]:
+                jsonout.write(parsed, self.stdout._out)  # type: ignore[attr-defined]
+            else:
+                self._show(parsed)
+        except (Unreadable, ProfileError) as error:
+            self._fail(options, str(error))
+        except OSError as error:
+            self._fail(options, f"{options['path']}: {error.strerror or error}")
+
+    def _fail(self, options: dict[str, Any], reason: str) -> None:
+        if options["json"]:
+            self.stdout.write(json.dumps({"error": reason}))
+        self.stderr.write(f"parse_file: {reason}")
+        sys.exit(2)
+
+    def _show(self, parsed: registry.Parsed) -> None:
+        self.stdout.write(f"format {parsed.format} (reader version {parsed.version}{', profile ' + parsed.profile if parsed.profile else ''})")
+        seen = False
+        for event in parsed.events:
+            if isinstance(event, Line):
+                self.stdout.write(f"  {event.value_date or '          '} {_money(event.amount_minor, event.currency):>18}  {event.reference[:28]:28}"
+                                  f"  {event.counterparty[:24]:24} {event.description[:60]}")  # fmt: skip
+            elif isinstance(event, StatementStart):
+                seen = True
+                self.stdout.write(f"statement {event.number} account {event.account or '(not stated)'} {event.currency}")
+            elif isinstance(event, StatementEnd):
+                word = {True: "balances agree", False: "BALANCES DO NOT AGREE", None: "balances not stated or not checkable"}[event.balances_ok]
+                self.stdout.write(f"  {event.line_count} lines, sum {_money(event.sum_minor, event.currency)}, opening {_money(event.opening_minor, event.currency)},"
+                                  f" closing {_money(event.closing_minor, event.currency)}: {word}")  # fmt: skip
+            elif isinstance(event, Reject):
+                self.stdout.write(f"  not read, at {event.position}: {event.reason}")
+            elif isinstance(event, Flag):
+                self.stdout.write(f"  flag, at {event.position}: {event.code}: {event.detail}")
+        if not seen and not parsed.readable_without_statements():
+            raise Unreadable("the file holds no statement and no line")
+
+
+def _money(minor: int | None, currency: str) -> str:
+    if minor is None:
+        return "-"
+    places = currency_exponent(currency)
+    digits = str(abs(minor)).rjust(places + 1, "0")
+    text = f"{digits[:-places]}.{digits[-places:]}" if places else digits
+    return f"{'-' if minor < 0 else ''}{text} {currency}"
+
+
+def _profile(path: str | None) -> Profile | None:
+    if not path:
+        return None
+    try:
+        data = json.loads(Path(path).read_text("utf-8"))
+    except ValueError as error:
+        raise ProfileError(f"{path} is no JSON: {error}") from None
+    if not isinstance(data, dict):
+        raise ProfileError(f"{path} must hold one JSON object, the profile")
+    try:
+        return Profile.from_dict(data)
+    except (TypeError, ValueError) as error:
+        raise ProfileError(f"{path}: {error}") from None

@@ -1,0 +1,145 @@
+"""CSV and other delimited text: encoding, delimiter and header are found out unless a profile says them.
+
+Read with the csv module over bounded lines. Encodings tried are UTF-8, then Windows-1252 and Windows-1250, by
+which of them makes more known header words; UTF-16 is recognised by its mark.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import BinaryIO
+
+from ingestion.parsers import headers
+from ingestion.parsers.layout import SAMPLE_ROWS, find
+from ingestion.parsers.profiles import Profile
+from ingestion.parsers.records import Events, Reject, Unreadable
+from ingestion.parsers.tabular import Row, Table
+from ingestion.parsers.textio import sniff_encoding
+
+VERSION = "1"
+HEAD = 1 << 18
+MAX_LINE = 1 << 20
+DELIMITERS = ",;\t|"
+
+csv.field_size_limit(MAX_LINE)
+
+
+def encoding_of(head: bytes, profile: Profile | None = None) -> str:
+    """The encoding to read the whole file with."""
+    if profile is not None and profile.encoding:
+        return profile.encoding
+    name, skip = sniff_encoding(head)
+    if name:
+        return "utf-8-sig" if name == "utf-8" else "utf-16" if skip else name
+    for cut in range(4):  # the head may end inside a character
+        try:
+            head[: len(head) - cut].decode("utf-8")
+        except UnicodeDecodeError:
+            continue
+        return "utf-8"
+    best, most = "cp1252", -1
+    for candidate in ("cp1252", "cp1250"):
+        text = head.decode(candidate, "replace")
+        hits = max((_hits(line, delimiter) for line in text.splitlines()[:40] for delimiter in DELIMITERS), default=0)
+        if hits > most:
+            best, most = candidate, hits
+    return best
+
+
+def _hits(line: str, delimiter: str) -> int:
+    cells = [cell.strip(' "') for cell in line.split(delimiter)]
+    return sum(headers.known(headers.plain(cell)) for cell in cells) if len(cells) > 1 else 0
+
+
+def delimiter_of(text: str) -> str:
+    """The delimiter that most rows agree on."""
+    lines = [line for line in text.splitlines()[:200] if line.strip()]
+    best, best_score = "", 0.0
+    for delimiter in DELIMITERS:
+        try:
+            widths = Counter(len(row) for row in csv.reader(lines[:100], delimiter=delimiter) if row)
+        except csv.Error:
+            continue
+        width, count = max(widths.items(), key=lambda item: (item[0] > 1, item[1] * min(item[0], 8)), default=(0, 0))
+        header = max((_hits(line, delimiter) for line in lines[:60]), default=0)
+        points = (count * min(width, 8) / max(1, len(lines)) + header * 3) if width > 1 else 0
+        if points > best_score:
+            best, best_score = delimiter, points
+    return best
+
+
+class _Lines:
+    """Text lines for the csv module, each bounded; `problem` says where reading stopped."""
+
+    def __init__(self, file: BinaryIO, encoding: str) -> None:
+        self.text = io.TextIOWrapper(file, encoding=encoding, errors="replace", newline="")
+        self.problem = ""
+
+    def __iter__(self) -> Iterator[str]:
+        read = self.text.readline
+        while True:
+            line = read(MAX_LINE)
+            if not line:
+                return
+            if len(line) >= MAX_LINE and line[-1:] not in "\r\n":
+                self.problem = f"a line is longer than {MAX_LINE} characters; reading stopped there"
+                return
+            yield line.replace("\0", "") if "\0" in line else line
+
+
+class _Source:
+    """The rows of a file, as often as they are asked for."""
+
+    def __init__(self, file: BinaryIO, encoding: str, delimiter: str) -> None:
+        self.file, self.encoding, self.delimiter = file, encoding, delimiter
+        self.start = 0
+        self.width = 0
+        self.problem = ""
+
+    def rows(self) -> Iterable[Row]:
+        self.file.seek(0)
+        lines = _Lines(self.file, self.encoding)
+        reader = csv.reader(lines, delimiter=self.delimiter, skipinitialspace=True)
+        start = self.start
+        try:
+            for number, row in enumerate(reader):
+                if number >= start:
+                    yield reader.line_num, row  # type: ignore[misc]
+        except csv.Error as error:
+            self.problem = f"line {reader.line_num}: {error}"
+        finally:
+            lines.text.detach()
+        self.problem = self.problem or lines.problem
+
+
+def parse(file: BinaryIO, profile: Profile | None = None) -> Events:
+    """Events of a delimited text file."""
+    head = file.read(HEAD)
+    if not head.strip(b"\0 \t\r\n"):
+        raise Unreadable("the file is empty")
+    encoding = encoding_of(head, profile)
+    try:
+        text = head.decode(encoding, "replace")
+    except LookupError:
+        raise Unreadable(f"the profile names an unknown encoding: {encoding}") from None
+    if "\ufeff" in text[:1]:
+        text = text[1:]
+    delimiter = (profile.delimiter if profile else "") or delimiter_of(text)
+    if not delimiter:
+        raise Unreadable("no delimiter found: a table has commas, semicolons, tabs or bars between its columns")
+    source = _Source(file, encoding, delimiter)
+    sample: list[list[str]] = []
+    for _, row in source.rows():
+        sample.append(row)  # type: ignore[arg-type]
+        if len(sample) >= SAMPLE_ROWS:
+            break
+    if not sample and source.problem:
+        raise Unreadable(source.problem)
+    layout = find(sample, profile, delimiter)
+    source.start = layout.header_row + 1
+    yield from Table(layout, source.rows).events()
+    if source.problem:
+        yield Reject("end", source.problem)

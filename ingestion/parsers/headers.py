@@ -1,0 +1,160 @@
+"""The words that bank exports use for their columns, in the languages that turn up, and finding a header by them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ingestion.parsers.values import plain
+
+#: field -> exact names (after `plain`), best first.
+WORDS: dict[str, tuple[str, ...]] = {
+    "booking_date": (
+        "booking date", "posting date", "posted date", "post date", "transaction date", "trans date", "date posted", "buchungstag",
+        "buchungsdatum", "boekdatum", "boekingsdatum", "date operation", "date de l operation", "date comptable",
+        "fecha operacion", "fecha de operacion", "fecha", "data", "data operacji", "data ksiegowania", "data contabile",
+        "data da operacao", "data lancamento", "bokforingsdag", "bokforingsdatum", "bogforingsdato", "bokfort dato", "dato", "datum", "date",
+        "completion time", "completed date", "created", "created utc", "created at", "datetime", "date time", "transactiondate", "bookingdate",
+        "transaction time", "time", "timestamp", "started date", "tag", "statementcreated", "paivays", "kirjauspaiva", "datum zauctovani",
+        "datum provedeni", "zaksiegowano", "dtposted", "process date", "processed date", "txn date", "tran date",
+    ),
+    "value_date": (
+        "value date", "valuta", "valutadate", "valuta datum", "valutadatum", "rentedatum", "wertstellung", "wertstellungstag",
+        "date valeur", "date de valeur", "fecha valor", "data valuta", "data waluty", "data valor", "valutadato", "rentedato",
+        "effective date", "available on", "available on utc", "settlement date", "valuedate", "valutering", "datum valuty", "interest date",
+    ),
+    "amount": (
+        "amount", "betrag", "bedrag", "montant", "importe", "importo", "kwota", "valor", "quantia", "belopp", "belob", "belop",
+        "castka", "umsatz", "transaction amount", "net amount", "netamount", "transactie bedrag", "transactiebedrag", "bedrag eur",
+        "betrag eur", "amount eur", "amount usd", "amount gbp", "amount chf", "umsatz in eur", "montant eur", "importe eur", "summa",
+        "maara", "total", "value", "paid", "kwota operacji", "kwota transakcji", "osszeg", "net", "net total", "amount kes", "amt", "trnamt", "tran amount",
+    ),
+    "credit": (
+        "credit", "credit amount", "money in", "paid in", "deposit", "deposits", "haben", "gutschrift", "credit eur", "abono", "ingreso",
+        "avere", "accrediti", "entrate", "uznania", "bij", "in", "credits", "receipts", "credit usd", "credit amt", "insattning", "lodgement", "incoming",
+    ),
+    "debit": (
+        "debit", "debit amount", "money out", "paid out", "withdrawal", "withdrawals", "withdrawn", "soll", "lastschrift", "debit eur",
+        "cargo", "gasto", "dare", "addebiti", "uscite", "obciazenia", "af", "out", "debits", "payments", "debit usd", "debit amt", "uttag", "outgoing",
+    ),
+    "direction": (
+        "debit credit", "credit debit", "dr cr", "cr dr", "d c", "c d", "dc", "af bij", "bij af", "soll haben", "s h", "sens", "cdtdbtind",
+        "credit debit indicator", "debit or credit", "debit credit indicator", "sign", "kennzeichen", "debet credit",
+    ),
+    "currency": (
+        "currency", "ccy", "cur", "wahrung", "waehrung", "munt", "muntsoort", "valuta code", "valutacode", "devise", "moneda", "divisa", "valuta iso", "waluta",
+        "moeda", "mena", "currency code", "curdef", "transaction currency", "account currency", "penznem", "mutatiemunt",
+    ),
+    "balance": (
+        "balance", "running balance", "saldo", "saldo na mutatie", "solde", "kontostand", "balance after", "closing balance", "saldo po operacji", "konecny stav", "koncovy stav",
+        "saldo nach buchung", "balance eur", "account balance", "available balance", "ledger balance", "saldo contabile", "zustatek", "book balance",
+    ),
+    "account": (
+        "account", "account number", "account no", "iban", "konto", "kontonummer", "rekening", "rekeningnummer", "compte", "cuenta", "conto", "konta",
+        "accountid", "account id", "auftragskonto", "iban auftragskonto", "iban bban", "numero de compte", "conta", "own account", "eigene iban",
+    ),
+    "counterparty": (
+        "counterparty", "counterparty name", "name", "payee", "payer", "beneficiary", "beneficiary name", "beguenstigter zahlungspflichtiger",
+        "begunstigter zahlungspflichtiger", "auftraggeber empfanger", "auftraggeber beguenstigter", "name zahlungsbeteiligter",
+        "empfanger", "naam tegenpartij", "naam tegenpartij bank", "tegenpartij", "contrepartie", "beneficiaire", "beneficiario", "kontrahent",
+        "nadawca odbiorca", "mottagare", "avsandare", "modtager", "protistrana", "other party info", "merchant", "merchantname", "merchant name",
+        "customer", "customer name", "from", "tegenrekening naam", "zahlungsempfanger", "zahlungspflichtiger", "sender", "recipient",
+    ),
+    "counterparty_account": (
+        "counterparty account", "counterparty iban", "kontonummer iban", "iban zahlungsbeteiligter", "tegenrekening", "tegenrekening iban bban",
+        "contra account", "beneficiary account", "iban tegenpartij", "rachunek kontrahenta", "kontonummer bic", "counter account", "protiucet",
+    ),
+    "description": (
+        "description", "details", "detail", "narrative", "narration", "memo", "verwendungszweck", "buchungstext", "omschrijving", "mededelingen",
+        "libelle", "libelle operation", "communication", "concepto", "descripcion", "descrizione", "causale", "tytul", "opis", "opis operacji", "descricao",
+        "historico", "text", "tekst", "message", "particulars", "transaction description", "payment details", "remittance", "remittance information",
+        "transaction details", "omschrijving 1", "betreff", "note", "notes", "selite", "viesti", "zprava", "merchantplace", "title", "zweck",
+    ),
+    "type": (
+        "type", "transaction type", "typ", "art", "tipo", "code", "mutatiesoort", "reporting category", "category", "categorie", "umsatzart",
+        "transaction code", "typ transakcji", "typ operacji", "kind", "trntype",
+    ),
+    "status": ("status", "state", "transaction status", "statetype", "etat", "estado"),
+    "gross": ("gross", "gross amount"),
+    "fee": ("fee", "fees", "fee amount", "commission", "gebuhr", "frais", "charges"),
+    "payout": ("payout id", "automatic payout id", "transfer", "payout", "deposit id", "settlement id"),
+}  # fmt: skip
+
+REFERENCES: dict[str, tuple[str, ...]] = {
+    "id": ("transaction id", "transactionid", "id", "balance transaction id", "receipt no", "txn id", "transaction reference", "transaction no",
+           "id pohybu", "volgnr", "trn id", "fitid", "unique id", "uuid", "entry id", "id transaction", "numer transakcji", "transaction number"),
+    "customer": ("reference", "ref", "ref no", "customer reference", "kundenreferenz", "referentie", "referencia", "referenz", "betalingskenmerk",
+                 "your reference", "payment reference", "reference number", "ref number", "numero de reference", "transactiereferentie", "riferimento",
+                 "id objednavky vs", "invoice number", "invoice id", "merchant reference", "kundenreferenz end to end", "a c no", "vs", "referens", "refnum"),
+    "end_to_end": ("end to end id", "end to end reference", "endtoendid", "e2e", "end to end"),
+    "bank": ("bank reference", "bankreferenz", "our reference", "bank ref"),
+    "mandate": ("mandate", "mandatsreferenz", "mandaat id", "machtigingskenmerk", "mandate reference", "mandate id"),
+    "check": ("check number", "cheque number", "check no", "check", "check or slip", "cheque no", "chequenumber"),
+}  # fmt: skip
+
+_EXACT: dict[str, str] = {}
+for _field, _words in WORDS.items():
+    for _word in _words:
+        _EXACT.setdefault(_word, _field)
+_EXACT_REFERENCE = {word: kind for kind, words in REFERENCES.items() for word in words}
+
+
+def known(name: str) -> bool:
+    return name in _EXACT or name in _EXACT_REFERENCE
+
+
+def assign(names: Sequence[str]) -> tuple[dict[str, int], dict[str, int], list[int]]:
+    """Columns by field and by kind of reference, and every column that reads as description."""
+    plain_names = [plain(name) for name in names]
+    columns: dict[str, int] = {}
+    references: dict[str, int] = {}
+    for name_field, words in WORDS.items():
+        for word in words:
+            if word in plain_names:
+                columns[name_field] = plain_names.index(word)
+                break
+    for kind, words in REFERENCES.items():
+        for word in words:
+            if word in plain_names:
+                references[kind] = plain_names.index(word)
+                break
+    described = [index for index, name in enumerate(plain_names) if _EXACT.get(name) == "description"]
+    _settle(columns, plain_names)
+    return columns, references, described
+
+
+def _settle(columns: dict[str, int], names: list[str]) -> None:
+    """Names with two meanings: what they mean depends on what else is there."""
+    if {"credit", "debit"} <= columns.keys() and "amount" in columns:
+        # "Amount" beside a debit and a credit column is the movement unless it is a running total.
+        del columns["amount"]
+    elif "credit" in columns and "debit" not in columns and "amount" in columns:
+        del columns["credit"]
+    elif "debit" in columns and "credit" not in columns and "amount" in columns:
+        del columns["debit"]
+    if "amount" not in columns and not {"credit", "debit"} & columns.keys():
+        # A header such as "Amount (KES)" or "Betrag in CHF" counts where nothing better is there.
+        for index, name in enumerate(names):
+            words = name.split()
+            if words and any(word in ("amount", "betrag", "bedrag", "montant", "importe", "importo", "kwota", "castka", "belopp") for word in words) \
+                    and not any(word in ("original", "orig", "foreign", "fee", "tax") for word in words):  # fmt: skip
+                columns["amount"] = index
+                break
+    if "booking_date" not in columns and "value_date" not in columns:
+        for index, name in enumerate(names):
+            if any(word in ("date", "datum", "fecha", "data", "dato") for word in name.split()):
+                columns["booking_date"] = index
+                break
+    if "value_date" in columns and columns.get("value_date") == columns.get("currency"):
+        del columns["currency"]
+
+
+def score(names: Sequence[str]) -> int:
+    """How much a row looks like a header: known words, and a date and an amount among them."""
+    plain_names = [plain(name) for name in names if name]
+    hits = sum(known(name) for name in plain_names)
+    if not hits:
+        return 0
+    columns, _, _ = assign(names)
+    has_date = bool({"booking_date", "value_date"} & columns.keys())
+    has_amount = bool({"amount", "credit", "debit"} & columns.keys())
+    return hits + 5 * has_date + 5 * has_amount if has_date and has_amount else 0

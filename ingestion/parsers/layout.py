@@ -1,0 +1,193 @@
+"""Where the table is in a file of rows, and what its columns mean: from a profile, or found out from the rows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from ingestion.parsers import headers
+from ingestion.parsers.profiles import Profile
+from ingestion.parsers.records import Unreadable
+from ingestion.parsers.values import Dates, Numbers, date_order, decimal_mark, is_amount, is_date, number_text, plain
+
+#: Rows looked at before the rest is read.
+SAMPLE_ROWS = 400
+#: A preamble longer than this is no preamble.
+MAX_PREAMBLE = 100
+
+_CURRENCY_IN_NAME = re.compile(r"\b([A-Z]{3})\b")
+_PREAMBLE_ACCOUNT = re.compile(
+    r"(?:iban|account(?: number| no\.?)?|konto(?:nummer)?|short ?code|rekening(?:nummer)?|compte|cuenta|till)\W{1,4}([A-Z0-9][A-Z0-9 .*/-]{3,40})",
+    re.IGNORECASE,
+)
+
+
+@dataclass
+class Layout:
+    """Columns by index, and how to read their cells."""
+
+    header_row: int  # -1: the table has no header
+    names: list[str]
+    columns: dict[str, int]
+    references: dict[str, int]
+    descriptions: list[int]
+    numbers: Numbers
+    dates: Dates
+    profile: Profile | None = None
+    currency: str = ""
+    account: str = ""
+    assumed: list[str] = field(default_factory=list)
+
+    def width(self) -> int:
+        return len(self.names)
+
+
+def texts(row: Sequence[object]) -> list[str]:
+    return [cell.strip() if isinstance(cell, str) else "" if cell is None else number_text(cell) for cell in row]
+
+
+def find(rows: Sequence[Sequence[object]], profile: Profile | None, delimiter: str = "") -> Layout:
+    """The layout of a file, from its first rows."""
+    sample = [texts(row) for row in rows]
+    if profile is not None:
+        return _by_profile(sample, profile)
+    best, best_score = -1, 0
+    for index, row in enumerate(sample[:MAX_PREAMBLE]):
+        points = headers.score(row)
+        if points > best_score:
+            best, best_score = index, points
+    if best >= 0:
+        names = sample[best]
+        columns, references, descriptions = headers.assign(names)
+        layout = Layout(best, names, columns, references, descriptions, Numbers(), Dates())
+    else:
+        layout = _headerless(sample)
+    _settle(layout, sample, delimiter)
+    return layout
+
+
+def _by_profile(sample: list[list[str]], profile: Profile) -> Layout:
+    wanted = {plain(name) for names in (*profile.columns.values(), *profile.references.values()) for name in names}
+    signature = [plain(name) for name in profile.signature]
+    if not profile.has_header:
+        width = max((len(row) for row in sample), default=0)
+        index = profile.header_row if profile.header_row is not None else -1
+        names = [str(number) for number in range(width)]
+    else:
+        index = -1
+        if profile.header_row is not None:
+            index = profile.header_row if profile.header_row < len(sample) else -1
+        else:
+            best = 0
+            for number, row in enumerate(sample[:MAX_PREAMBLE]):
+                found = {plain(name) for name in row}
+                if signature and not found.issuperset(signature):
+                    continue
+                hits = len(found & wanted)
+                if hits > best:
+                    index, best = number, hits
+        if index < 0:
+            missing = ", ".join(profile.signature or sorted(name for names in profile.columns.values() for name in names[:1]))
+            raise Unreadable(f"no header row of profile {profile.name!r} in the first {MAX_PREAMBLE} rows: looked for {missing}")
+        names = sample[index]
+    plain_names = [plain(name) for name in names]
+
+    def place(options: Sequence[str]) -> int | None:
+        for option in options:
+            key = plain(option)
+            if key in plain_names:
+                return plain_names.index(key)
+        return None
+
+    columns = {key: at for key, options in profile.columns.items() if (at := place(options)) is not None}
+    references = {key: at for key, options in profile.references.items() if (at := place(options)) is not None}
+    descriptions = [at for option in profile.columns.get("description", ()) if (at := place((option,))) is not None]
+    needed = {name for _, name in profile.amount_terms} or {"amount", "credit", "debit", "net"}
+    if not needed & columns.keys():
+        raise Unreadable(f"the header has no amount column of profile {profile.name!r}: it has {', '.join(names)[:200]}")
+    layout = Layout(index, names, columns, references, descriptions, Numbers(), Dates(), profile, profile.currency, profile.account)
+    _settle(layout, sample, profile.delimiter)
+    return layout
+
+
+def _headerless(sample: list[list[str]]) -> Layout:
+    """No known header: a column that is always a date and one that is always an amount make a statement."""
+    rows = [row for row in sample if len([cell for cell in row if cell]) > 1][:100]
+    width = max((len(row) for row in rows), default=0)
+    date_at = amount_at = -1
+    for column in range(width):
+        cells = [row[column] for row in rows if column < len(row) and row[column]]
+        if len(cells) < max(1, len(rows) * 6 // 10):
+            continue
+        if date_at < 0 and sum(map(is_date, cells)) >= len(cells) * 0.8:
+            date_at = column
+        elif (
+            sum(map(is_amount, cells)) >= len(cells) * 0.8
+            and any(("." in cell or "," in cell) for cell in cells)
+            and (amount_at < 0 or any(cell.startswith("-") for cell in cells))
+            and not (amount_at >= 0 and any(row[amount_at].startswith("-") for row in rows if amount_at < len(row)))
+        ):
+            amount_at = column
+    if date_at < 0 or amount_at < 0:
+        raise Unreadable(
+            "no header with a date and an amount was recognised, nor columns that hold them: give a mapping profile"
+        )
+    names = [str(number) for number in range(width)]
+    first = next((index for index, row in enumerate(sample) if date_at < len(row) and is_date(row[date_at])), 0)
+    text_at = [
+        column for column in range(width)
+        if column not in (date_at, amount_at)
+        and any(any(char.isalpha() for char in row[column]) for row in rows if column < len(row))
+    ]  # fmt: skip
+    layout = Layout(first - 1, names, {"booking_date": date_at, "amount": amount_at}, {}, text_at, Numbers(), Dates())
+    layout.assumed.append("no header was found; date and amount were recognised by their shape")
+    return layout
+
+
+def _settle(layout: Layout, sample: list[list[str]], delimiter: str) -> None:
+    """Decimal mark, date order, currency and account: from the profile, the names, the preamble or the cells."""
+    profile = layout.profile
+    body = sample[layout.header_row + 1 :]
+
+    def cells(*fields: str) -> list[str]:
+        places = [layout.columns[name] for name in fields if name in layout.columns]
+        return [row[at] for row in body for at in places if at < len(row) and row[at]]
+
+    decimal = (profile.decimal if profile else "") or decimal_mark(
+        cells("amount", "credit", "debit", "gross", "fee", "net", "balance"), "," if delimiter == ";" and not profile else "."
+    )
+    layout.numbers = Numbers(decimal, profile.minor_units if profile else False)
+    order = profile.date_order if profile else ""
+    if not order:
+        american = delimiter in (",", "\t", "") and decimal == "." and {"USD"} >= set(cells("currency"))
+        order, proven = date_order(cells("booking_date", "value_date"), "mdy" if american else "dmy")
+        if not proven:
+            layout.assumed.append(f"the dates can be read two ways; they are read as {order}")
+    layout.dates = Dates("mdy" if order == "mdy" else "dmy")
+    if not layout.currency:
+        for name in ("amount", "credit", "debit", "balance", "net"):
+            at = layout.columns.get(name)
+            match = _CURRENCY_IN_NAME.search(layout.names[at]) if at is not None and layout.header_row >= 0 else None
+            if match and match[1] not in ("IBAN",) and _known(match[1]):
+                layout.currency = match[1]
+                break
+    if layout.header_row > 0:
+        _preamble(layout, sample[: layout.header_row])
+
+
+def _known(code: str) -> bool:
+    from ingestion.parsers.amounts import known_currency
+
+    return known_currency(code)
+
+
+def _preamble(layout: Layout, rows: list[list[str]]) -> None:
+    for row in rows[:MAX_PREAMBLE]:
+        line = " ".join(cell for cell in row if cell)
+        match = _PREAMBLE_ACCOUNT.search(line)
+        if match and not layout.account and any(char.isdigit() for char in match[1]):
+            layout.account = match[1].strip()
+        if not layout.currency and re.search(r"currency|devise|w[äa]hrung|valuta|moneda|waluta|munt", line, re.IGNORECASE):
+            code = next((code for code in _CURRENCY_IN_NAME.findall(line) if _known(code)), "")
+            layout.currency = code
