@@ -67,6 +67,8 @@ class Branch(TenantModel):
 class User(AbstractUser):
     """A person. What they may do follows from their roles (groups); see `roles.py`."""
 
+    audit = "all"
+
     failed_logins = models.PositiveSmallIntegerField(default=0, editable=False)
     locked_until = models.DateTimeField(null=True, blank=True, editable=False)
 

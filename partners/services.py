@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import secrets
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
+from allauth.mfa.models import Authenticator
 from django.contrib.auth.models import Group
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils.text import slugify
 
@@ -23,6 +27,17 @@ register("person_exists", 422, "A person of that user name exists", "Choose anot
 KEY_PURPOSE = "api-key"
 
 
+def field(pointer: str, code: str, detail: str) -> dict[str, str]:
+    return {"pointer": pointer, "code": code, "detail": detail}
+
+
+def check_zone(name: str) -> None:
+    try:
+        clock.tz(name)
+    except ValueError as error:
+        raise Problem("invalid_request", errors=[field("/timezone", "time_zone", str(error))]) from None
+
+
 @transaction.atomic
 def partner_create(
     *,
@@ -35,7 +50,10 @@ def partner_create(
     """Make a tenant and, in the same transaction, everything that higher layers give a new one."""
     name = " ".join(name.split())
     if not name:
-        raise Problem("invalid_request", errors=[{"pointer": "/name", "code": "blank", "detail": "Give the partner a name."}])
+        raise Problem("invalid_request", errors=[field("/name", "blank", "Give the partner a name.")])
+    check_zone(timezone)
+    if not re.fullmatch(r"[A-Z]{2}", country):
+        raise Problem("invalid_request", errors=[field("/country", "country", "Two capital letters, such as US.")])
     unknown = [code for code in currencies if not is_currency(code)]
     if unknown:
         raise Problem("invalid_request", f"Unknown currency: {', '.join(unknown)}. Use ISO codes such as USD, or USDC.")
@@ -69,7 +87,12 @@ def branch_create(
         timezone=timezone or partner.timezone,
         holding_days=holding_days,
     )
-    branch.full_clean(validate_unique=False, validate_constraints=False)
+    check_zone(branch.timezone)
+    try:
+        branch.full_clean(validate_unique=False, validate_constraints=False)
+    except ValidationError as error:
+        errors = [field(f"/{name}", "invalid", text) for name, texts in error.message_dict.items() for text in texts]
+        raise Problem("invalid_request", errors=errors) from None
     try:
         with transaction.atomic():
             branch.save(force_insert=True)
@@ -92,6 +115,7 @@ def api_key_create(
     """Make a key; the secret is returned here and never again."""
     if livemode and not partner.live_enabled:
         raise Problem("live_not_enabled", f"{partner.name} has no approved go-live: live keys cannot be made yet.")
+    scopes = clean_scopes(scopes)
     secret = f"sk_{'live' if livemode else 'test'}_{secrets.token_urlsafe(30)}"
     key = ApiKey(
         partner=partner,
@@ -203,3 +227,24 @@ def user_set_password(*, user: User, password: str, reason: str) -> None:
     user.set_password(password)
     user.save(update_fields=["password"])
     audit.record(action="person.password", subject=user, reason=reason)
+
+
+@transaction.atomic
+def user_reset_second_factor(*, user_id: int, reason: str) -> None:
+    """Forget a person's authenticator and recovery codes, for one who lost the telephone."""
+    user = User.objects.select_for_update().get(pk=user_id)
+    gone, _ = Authenticator.objects.filter(user=user).delete()
+    audit.record(action="person.second_factor_reset", subject=user, before={"authenticators": gone}, reason=reason)
+
+
+SCOPE = re.compile(r"(\*|[a-z_]+:(\*|read|write))\Z")
+
+
+def clean_scopes(scopes: Iterable[str]) -> tuple[str, ...]:
+    """Scopes without repeats; anything that could never match is refused."""
+    kept = tuple(dict.fromkeys(scopes))
+    wrong = [scope for scope in kept if not SCOPE.match(scope)]
+    if wrong or not kept:
+        detail = f"Not a scope: {', '.join(wrong)[:100] or 'none given'}. Write them as transfers:write, payments:read, or * for all."
+        raise Problem("invalid_request", detail, errors=[field("/scopes", "scope", detail)])
+    return kept

@@ -11,9 +11,10 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import TypeVar
 
+from django.db import transaction
 from django.db.models import F, Q
 
-from payos.kernel import clock
+from payos.kernel import audit, clock
 from payos.kernel.models import Circuit
 
 T = TypeVar("T")
@@ -68,9 +69,11 @@ class Breaker:
                 opened_at=row.opened_at or now, retry_at=now + timedelta(seconds=wait), changed_at=now
             )
 
-    def reset(self) -> None:
+    @transaction.atomic
+    def reset(self, *, reason: str) -> None:
         """Close it by hand."""
         Circuit.objects.filter(name=self.name).update(failures=0, opened_at=None, retry_at=None, changed_at=clock.now())
+        audit.record(action="circuit.reset", subject=self.name, reason=reason)
 
     def call(self, function: Callable[[], T], failures: tuple[type[BaseException], ...] = (Exception,)) -> T:
         self.enter()

@@ -89,13 +89,16 @@ class AuditEvent(models.Model):
     class Meta:
         db_table = "kernel_audit_event"
         verbose_name = "audit event"
+        default_permissions = ("view",)
         indexes = [
+            models.Index(fields=["at"], name="kernel_audit_at"),
+            models.Index(fields=["actor", "id"], name="kernel_audit_actor"),
             models.Index(fields=["subject_table", "subject_id", "id"], name="kernel_audit_subject"),
             models.Index(fields=["partner_id", "id"], name="kernel_audit_partner"),
         ]
 
     def __str__(self) -> str:
-        return f"{self.action} {self.subject_table} {self.subject_id}"
+        return f"{self.action} {self.subject_table} {self.subject_id}".strip()
 
 
 class IdempotencyKey(TenantModel):
@@ -109,6 +112,7 @@ class IdempotencyKey(TenantModel):
     expires_at = models.DateTimeField(db_index=True)
 
     class Meta:
+        default_permissions = ()
         constraints = [
             models.UniqueConstraint(fields=["partner", "livemode", "key"], name="kernel_idempotency_once"),
         ]
@@ -120,6 +124,10 @@ class Heartbeat(models.Model):
     name = models.CharField(max_length=64, primary_key=True)
     beat_at = models.DateTimeField()
     detail = models.JSONField(default=dict)
+
+    class Meta:
+        ordering = ["name"]
+        default_permissions = ("view",)
 
     def __str__(self) -> str:
         return self.name
@@ -141,11 +149,16 @@ class CalendarDay(BaseModel):
         constraints = [models.UniqueConstraint(fields=["calendar", "day"], name="kernel_calendarday_once")]
 
     def __str__(self) -> str:
-        return f"{self.calendar} {self.day} {'closed' if self.closed else 'open'}"
+        return f"{self.get_calendar_display()}, {self.day}: {'closed' if self.closed else 'open'}"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         super().save(*args, **kwargs)
         calendars.forget()
+
+    def delete(self, *args: Any, **kwargs: Any) -> Any:
+        gone = super().delete(*args, **kwargs)
+        calendars.forget()
+        return gone
 
 
 class OutboxEvent(models.Model):
@@ -173,6 +186,7 @@ class OutboxEvent(models.Model):
         db_table = "kernel_outbox_event"
         verbose_name = "event"
         default_permissions = ("view",)
+        permissions = [("retry_outboxevent", "May have a parked event tried again")]
         constraints = [models.UniqueConstraint(fields=["seq"], name="kernel_outbox_seq_once")]
         indexes = [
             models.Index(fields=["seq"], name="kernel_outbox_unhandled", condition=models.Q(handled_at=None, parked_at=None)),
@@ -204,6 +218,7 @@ class Circuit(models.Model):
         verbose_name = "circuit breaker"
         ordering = ["name"]
         default_permissions = ("view",)
+        permissions = [("reset_circuit", "May close an open circuit by hand")]
 
     def __str__(self) -> str:
         return self.name

@@ -20,7 +20,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from psycopg.types.json import Jsonb
 
-from payos.kernel import clock, ids, locks, sinks, sqlfile, tenancy
+from payos.kernel import audit, clock, ids, locks, sinks, sqlfile, tenancy
 
 log = logging.getLogger("payos.outbox")
 BATCH = 500
@@ -202,12 +202,19 @@ def _publish(limit: int) -> int:
         return len(sent)
 
 
-def unpark(event_id: uuid.UUID) -> None:
-    """Try a parked event again: an operator mended the cause."""
-    with connection.cursor() as cursor:
+def unpark(event_id: uuid.UUID | str) -> bool:
+    """Try a parked event again: an operator mended the cause. False when it is not parked."""
+    with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE kernel_outbox_event SET parked_at = NULL, attempts = 0, error = '' WHERE id = %s", [event_id]
+            "UPDATE kernel_outbox_event SET parked_at = NULL, attempts = 0, error = ''"
+            " WHERE id = %s AND parked_at IS NOT NULL RETURNING partner_id",
+            [str(event_id)],
         )
+        row = cursor.fetchone()
+        if row is None:
+            return False
+        audit.record(action="event.retried", subject=str(event_id), partner_id=row[0])
+    return True
 
 
 def lag() -> dict[str, Any]:

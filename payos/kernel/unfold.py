@@ -34,8 +34,9 @@ NAVIGATION: list[tuple[str, list[dict[str, Any]]]] = [
     (
         "Work",
         [
-            _page("Exception queue", "inbox", "admin:operations_case_changelist", "operations.view_case"),
-            _page("Approvals", "verified_user", "admin:operations_approval_changelist", "operations.view_approval"),
+            _page("Exception queue", "inbox", "admin:operations_case_changelist", "operations.view_case", badge="operations.badges.queue"),
+            _page("Approvals", "verified_user", "admin:operations_approval_changelist", "operations.view_approval", badge="operations.badges.approvals"),
+            _page("Alerts", "notifications_active", "admin:operations_alert_changelist", "operations.view_alert", badge="operations.badges.alerts"),
             _page("Trace", "travel_explore", "admin:console_trace", "operations.view_case"),
         ],
     ),
@@ -88,6 +89,9 @@ NAVIGATION: list[tuple[str, list[dict[str, Any]]]] = [
             _page("People", "group", "admin:partners_user_changelist", "partners.view_user"),
             _page("Bank holidays", "calendar_month", "admin:kernel_calendarday_changelist", "kernel.view_calendarday"),
             _page("Alert rules", "notifications", "admin:operations_alertrule_changelist", "operations.view_alertrule"),
+            _page("Alert channels", "campaign", "admin:operations_alertchannel_changelist", "operations.view_alertchannel"),
+            _page("SLA rules", "timer", "admin:operations_sla_changelist", "operations.view_sla"),
+            _page("Approval limits", "gavel", "admin:operations_approvallimit_changelist", "operations.view_approvallimit"),
             _page("Audit trail", "history", "admin:kernel_auditevent_changelist", "kernel.view_auditevent"),
         ],
     ),

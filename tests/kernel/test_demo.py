@@ -16,9 +16,12 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def home(settings, tmp_path):
-    settings.PAYOS_HOME = tmp_path
+def home(tmp_path):
     return tmp_path
+
+
+def seed(home):
+    call_command("seed_demo", file=str(home / "demo.json"))
 
 
 def counts():
@@ -27,7 +30,7 @@ def counts():
 
 
 def test_one_login_for_each_role_and_a_key_that_works(home):
-    call_command("seed_demo")
+    seed(home)
     file = home / "demo.json"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     facts = json.loads(file.read_text())
@@ -42,17 +45,17 @@ def test_one_login_for_each_role_and_a_key_that_works(home):
 
 
 def test_a_second_run_changes_nothing(home):
-    call_command("seed_demo")
+    seed(home)
     text, rows = (home / "demo.json").read_text(), counts()
-    call_command("seed_demo")
+    seed(home)
     assert ((home / "demo.json").read_text(), counts()) == (text, rows)
 
 
 def test_a_lost_file_is_told_anew_and_is_true(home):
-    call_command("seed_demo")
+    seed(home)
     old = json.loads((home / "demo.json").read_text())
     (home / "demo.json").unlink()
-    call_command("seed_demo")
+    seed(home)
     new = json.loads((home / "demo.json").read_text())
     assert new["logins"][0]["password"] != old["logins"][0]["password"]
     for login in new["logins"]:
@@ -63,11 +66,11 @@ def test_a_lost_file_is_told_anew_and_is_true(home):
 def test_a_broken_file_is_one_clear_sentence(home):
     (home / "demo.json").write_text("{")
     with pytest.raises(CommandError, match="remove it"):
-        call_command("seed_demo")
+        seed(home)
 
 
 def test_a_server_is_not_given_logins_by_accident(home, settings):
     settings.EMBEDDED = False
     with pytest.raises(CommandError, match="--server"):
-        call_command("seed_demo")
+        seed(home)
     assert not User.objects.exists()

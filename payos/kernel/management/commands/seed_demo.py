@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -18,6 +19,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: Any) -> None:
         parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+        parser.add_argument("--file", help="where logins and key are kept; PAYOS_HOME/demo.json without it")
         parser.add_argument(
             "--server", action="store_true", help="also on a server (DATABASE_URL is set): it makes logins there"
         )
@@ -27,7 +29,7 @@ class Command(BaseCommand):
             raise CommandError(
                 "this is a server (DATABASE_URL is set) and demo data makes logins: add --server if you mean it"
             )
-        path = settings.PAYOS_HOME / "demo.json"
+        path = Path(options["file"] or settings.PAYOS_HOME / "demo.json")
         try:
             facts = demo.seed(path, lambda text: print(text, file=sys.stderr, flush=True))
         except (Problem, RuntimeError) as error:
