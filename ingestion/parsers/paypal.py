@@ -96,6 +96,7 @@ def parse(file: BinaryIO) -> Events:
             columns = {plain(name): index for index, name in enumerate(row)}
         elif code == "SB":
             rows += 1
+            row = _unquoted(row, line, delimiter)
             try:
                 item = _line(row, columns, number, line)
             except AmountError as error:
@@ -125,6 +126,14 @@ def parse(file: BinaryIO) -> Events:
         yield StatementEnd(account, "", None, None, None, 0, 0)
     if source.problem:
         yield Reject("end", source.problem)
+
+
+def _unquoted(row: list[str], line: str, delimiter: str) -> list[str]:
+    """A stray quote glues cells together: where that hid the event code, cut at every delimiter instead."""
+    if any(_EVENT.match(cell.strip()) for cell in row):
+        return row
+    plain_cells = [cell.strip().strip('"') for cell in line.split(delimiter)]
+    return plain_cells if any(_EVENT.match(cell) for cell in plain_cells) else row
 
 
 def _shift(row: list[str], columns: dict[str, int]) -> int:

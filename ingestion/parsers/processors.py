@@ -127,7 +127,7 @@ STRIPE_OBJECT_JSON = Profile(
 STRIPE_OUT_JSON = Profile.from_dict({**STRIPE_OBJECT_JSON.as_dict(), "name": "stripe_payouts", "title": "Stripe: payouts and refunds of the API", "negate": True})
 SQUARE_PAYOUT = Profile(
     name="square_payouts_api", title="Square: payouts of the API", minor_units=True, negate=True, decimal=".",
-    columns={"booking_date": ("created_at",), "value_date": ("arrival_date", "created_at"), "currency": ("amount_money.currency",),
+    columns={"booking_date": ("created_at",), "value_date": ("arrival_date", "created_at"), "currency": ("amount_money.currency", "amount_money.currency_code"),
              "amount": ("amount_money.amount",), "status": ("status",), "type": ("type",), "account": ("location_id",), "payout": ("id",)},
     references={"id": ("id",), "end_to_end": ("end_to_end_id",)},
 )  # fmt: skip
@@ -189,6 +189,8 @@ def recognise_json(document: Any) -> tuple[list[Any], Profile | None, str] | Non
         callback = document.get("Body", {}).get("stkCallback") if isinstance(document.get("Body"), dict) else None
         if isinstance(callback, dict):
             return _callback(callback)
+        if document.get("object") == "balance" and isinstance(document.get("available"), list):
+            return [], None, "a balance as it stands now; it holds no movements"
         if "TransID" in document and "TransAmount" in document:
             return [document], MPESA_CONFIRMATION, ""
         payouts = document.get("payouts")
