@@ -9,6 +9,7 @@ handler keeps failing is parked as a visible row, and what follows it goes on.
 from __future__ import annotations
 
 import fnmatch
+import json
 import logging
 import uuid
 from collections.abc import Callable, Sequence
@@ -53,6 +54,12 @@ class Event:
             "livemode": self.livemode,
             **self.payload,
         }
+
+
+def _event(row: tuple[Any, ...]) -> Event:
+    # Django leaves jsonb undecoded for raw cursors: its JSONField decodes by itself.
+    *before, payload, created_at = row
+    return Event(*before, json.loads(payload) if isinstance(payload, str) else payload, created_at)
 
 
 Handler = Callable[[Sequence[Event]], None]
@@ -113,7 +120,7 @@ def drain(rounds: int = 1000) -> int:
 def _claim(limit: int) -> list[Event]:
     with connection.cursor() as cursor:
         cursor.execute(sqlfile.load(__file__, "outbox_claim.sql"), {"limit": limit})
-        return [Event(*row) for row in cursor.fetchall()]
+        return [_event(row) for row in cursor.fetchall()]
 
 
 def _handle(limit: int) -> int:
@@ -191,7 +198,7 @@ def _publish(limit: int) -> int:
             return 0
         with connection.cursor() as cursor:
             cursor.execute(sqlfile.load(__file__, "outbox_unpublished.sql"), {"limit": limit})
-            events = [Event(*row) for row in cursor.fetchall()]
+            events = [_event(row) for row in cursor.fetchall()]
         if not events:
             return 0
         sent = sinks.send(events)
