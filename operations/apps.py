@@ -8,9 +8,11 @@ class OperationsConfig(AppConfig):
     verbose_name = "Operations"
 
     def ready(self) -> None:
+        from operations.services import limits
         from payos.kernel import outbox
 
         outbox.on_parked(_parked)
+        limits.register()
 
 
 def _parked(event: Any, error: str) -> None:

@@ -3,9 +3,10 @@
 import django.contrib.postgres.fields
 import django.db.models.functions.datetime
 import django_fsm
+from django.db import migrations, models
+
 import payos.kernel.clock
 import payos.kernel.ids
-from django.db import migrations, models
 
 
 class Migration(migrations.Migration):

@@ -81,6 +81,10 @@ class Case(AuditedState, OptionalTenantModel):
             models.Index(fields=["due_at", "id"], name="operations_case_due", condition=~Q(state="resolved")),
             models.Index(fields=["kind", "due_at"], name="operations_case_kind", condition=~Q(state="resolved")),
             models.Index(fields=["assignee", "due_at"], name="operations_case_mine", condition=~Q(state="resolved")),
+            models.Index(fields=["rail", "due_at"], name="operations_case_rail", condition=~Q(state="resolved")),
+            models.Index(fields=["-amount_minor"], name="operations_case_amount", condition=~Q(state="resolved")),
+            models.Index(fields=["severity", "due_at"], name="operations_case_severity", condition=~Q(state="resolved")),
+            models.Index(fields=["resolved_at"], name="operations_case_resolved", condition=Q(state="resolved")),
             models.Index(fields=["partner", "-id"], name="operations_case_partner"),
             models.Index(fields=["subject_type", "subject_id"], name="operations_case_subject"),
             models.Index(fields=["snoozed_until"], name="operations_case_snoozed", condition=Q(state="snoozed")),
@@ -148,6 +152,23 @@ class CaseEvent(OptionalTenantModel):
 
     def __str__(self) -> str:
         return f"{self.kind} by {self.actor or 'the system'}"
+
+
+class CaseReference(OptionalTenantModel):
+    """A word that finds a case: its references, subject and cause, in lower case. Row-level security lets only
+    comparisons use an index, so that search is by how a reference begins and not by what it contains."""
+
+    append_only = True
+
+    case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="words", db_index=False)
+    text = models.CharField(max_length=200, db_collation="C")
+
+    class Meta:
+        default_permissions = ()
+        indexes = [models.Index(fields=["text", "case"], name="operations_reference_find")]
+
+    def __str__(self) -> str:
+        return self.text
 
 
 class Sla(BaseModel):

@@ -16,17 +16,36 @@ from operations.services.approvals import (
     register_approval_action,
     request_approval,
 )
+from operations.services.bulk import LIMIT as BULK_LIMIT
 from operations.services.bulk import apply_bulk, preview_bulk
+from operations.services.limits import ask_limit
 from operations.services.opening import open_case, open_cases, resolve_by_cause
-from operations.services.work import assign, claim, comment, register_undo, release, resolve, snooze, undo, viewed, wake_up
+from operations.services.views import delete_view, save_view
+from operations.services.work import (
+    LEASE,
+    assign,
+    claim,
+    comment,
+    register_undo,
+    release,
+    resolve,
+    snooze,
+    undo,
+    viewed,
+    wake_up,
+)
 
 __all__ = [
+    "BULK_LIMIT",
+    "LEASE",
     "apply_bulk",
+    "ask_limit",
     "assign",
     "claim",
     "comment",
     "current_preview",
     "decide_approval",
+    "delete_view",
     "expire_approvals",
     "needs_approval",
     "open_case",
@@ -38,6 +57,7 @@ __all__ = [
     "request_approval",
     "resolve",
     "resolve_by_cause",
+    "save_view",
     "snooze",
     "undo",
     "viewed",

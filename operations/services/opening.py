@@ -10,7 +10,7 @@ from typing import Any
 from django.db import connection, models, transaction
 from psycopg.types.json import Jsonb
 
-from operations.models import Case, CaseEvent
+from operations.models import Case, CaseEvent, CaseReference
 from operations.models.case import UNRESOLVED, CaseState
 from operations.services.sla import SlaTable
 from payos.kernel import clock, ids, sqlfile, tenancy
@@ -41,7 +41,7 @@ def open_case(
 ) -> Case:
     """Open a case, or count up the one that this cause already has. The cause key must be unique over all partners
     (build it from an id). `subject` is a model instance or a pair (type, id)."""
-    row = {name: value for name, value in locals().items()}
+    row = dict(locals().items())
     with transaction.atomic(), _scope_for(partner_id):
         ((case_id, *_),) = _write([row])
         return Case.objects.get(pk=case_id)
@@ -149,6 +149,7 @@ def _write(rows: Sequence[dict[str, Any]]) -> list[tuple[Any, ...]]:
         cursor.execute(sqlfile.load(__file__, "open_cases.sql"), {"rows": Jsonb(list(merged.values())), "now": now})
         written = cursor.fetchall()
     _tell(written, merged)
+    _make_findable(written, merged)
     return written
 
 
@@ -170,6 +171,19 @@ def _tell(written: Sequence[tuple[Any, ...]], rows: dict[str, dict[str, Any]]) -
         ],
         batch_size=BATCH,
     )
+
+
+def _make_findable(written: Sequence[tuple[Any, ...]], rows: dict[str, dict[str, Any]]) -> None:
+    words = []
+    for case_id, cause, _, partner_id, livemode, fresh in written:
+        row = rows[cause]
+        if fresh:
+            found = {*row["references"], row["subject_id"], cause, row["reason_code"], *row["title"].split()}
+            words += [
+                CaseReference(case_id=case_id, partner_id=partner_id, livemode=livemode, text=word)
+                for word in sorted({word.lower() for word in found if len(word) > 2})
+            ]
+    CaseReference.objects.bulk_create(words, batch_size=BATCH * 5)
 
 
 def _text(value: Any) -> str | None:

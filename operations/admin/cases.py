@@ -1,0 +1,216 @@
+"""The exception queue: a list and the open case side by side."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.contrib import admin, messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.template.loader import render_to_string
+from django.urls import path, reverse
+from django.utils.safestring import mark_safe
+from django.views.decorators.http import require_GET, require_POST
+
+from operations import selectors, services, subjects
+from operations.admin import case_acts
+from operations.case_actions import SECTIONS, actions_for
+from operations.models import Case, SavedView, Sla
+from operations.models.case import Severity
+from operations.pages import answer, needs, page
+from payos.kernel import clock, ids
+from payos.kernel.admin import PayosModelAdmin, ReadOnlyModelAdmin
+from payos.kernel.errors import Problem
+
+LIST = "admin:operations_case_changelist"
+
+
+def case_or_404(key: uuid.UUID) -> Case:
+    try:
+        return Case.objects.select_related("partner", "branch", "assignee", "resolved_by").get(pk=key)
+    except Case.DoesNotExist:
+        raise Http404(f"There is no case {key}") from None
+
+
+@admin.register(Case)
+class CaseAdmin(ReadOnlyModelAdmin):
+    search_fields = ["=words__text"]  # for the command palette; a pasted id is found by its prefix
+    list_display = ["title"]
+
+    def get_urls(self) -> list[Any]:
+        site = self.admin_site.admin_view
+        return [
+            path("", site(require_GET(self.queue)), name="operations_case_changelist"),
+            path("bulk/preview/", site(require_POST(self.bulk_preview)), name="operations_case_bulk_preview"),
+            path("bulk/", site(require_POST(self.bulk)), name="operations_case_bulk"),
+            path("views/", site(require_POST(self.save_view)), name="operations_case_save_view"),
+            path("views/<uuid:key>/delete/", site(require_POST(self.delete_view)), name="operations_case_delete_view"),
+            path("<uuid:key>/pane/", site(require_GET(self.pane)), name="operations_case_pane"),
+            path("<uuid:key>/act/<slug:act>/", site(require_POST(self.act)), name="operations_case_act"),
+            path("<uuid:key>/change/", site(require_GET(self.case_page)), name="operations_case_change"),
+        ]
+
+    @needs("operations.view_case")
+    def queue(self, request: HttpRequest) -> HttpResponse:
+        filters = selectors.Filters.read(request.GET)
+        found = selectors.queue_page(filters, request.user)
+        if not found.cases and filters.page > 1:
+            return HttpResponseRedirect(f"{reverse(LIST)}?{filters.query(p=1)}")
+        chosen = self._chosen(request, found)
+        context = {
+            "filters": filters,
+            "found": found,
+            "chosen": chosen,
+            "now": clock.now(),
+            "views": [(name, label, filters.query(view=name, p=1)) for name, label in selectors.VIEWS.items()],
+            "counts": selectors.counts(request.user),
+            "kinds": selectors.facets("kind"),
+            "severities": [(str(value), name) for value, name in reversed(Severity.choices)],
+            "sorts": [("due", "Most urgent first"), ("amount", "Largest first"), ("age", "Oldest first"), ("newest", "Newest first")],
+            "rails": selectors.facets("rail"),
+            "saved": SavedView.objects.filter(user=request.user),
+            "may_work": request.user.has_perm("operations.work_case"),  # type: ignore[union-attr]
+            "may_save": request.user.has_perm("operations.add_savedview"),  # type: ignore[union-attr]
+            "snoozes": case_acts.SNOOZES,
+            "resolutions": case_acts.RESOLUTIONS,
+            "workers": case_acts.workers(),
+            "query": filters.query(),
+            "next_page": filters.query(p=filters.page + 1),
+            "previous_page": filters.query(p=filters.page - 1),
+        }
+        if chosen is not None:
+            context |= self._pane_context(request, chosen)
+        return page(request, "operations/queue.html", "Exception queue", **context)
+
+    def _chosen(self, request: HttpRequest, found: selectors.Page) -> Case | None:
+        wanted = request.GET.get("case", "")
+        if wanted:
+            try:
+                return case_or_404(ids.decode("cas", wanted))
+            except (ids.InvalidId, Http404):
+                messages.error(request, f"There is no case {wanted[:60]!r}.")
+        return case_or_404(found.cases[0].pk) if found.cases else None
+
+    @needs("operations.view_case")
+    def pane(self, request: HttpRequest, key: uuid.UUID) -> HttpResponse:
+        case = case_or_404(key)
+        return HttpResponse(render_to_string("operations/pane.html", self._pane_context(request, case), request))
+
+    @needs("operations.view_case")
+    def case_page(self, request: HttpRequest, key: uuid.UUID) -> HttpResponse:
+        case = case_or_404(key)
+        return page(request, "operations/case.html", case.title, **self._pane_context(request, case), alone=True)
+
+    def _pane_context(self, request: HttpRequest, case: Case) -> dict[str, Any]:
+        user: Any = request.user
+        text, address = subjects.link(case.subject_type, case.subject_id)
+        events = list(case.events.order_by("-id")[:100])
+        section = SECTIONS.get(case.kind) or SECTIONS.get(case.kind.split(".")[0])
+        return {
+            "case": case,
+            "events": events,
+            "approvals": case.approvals.select_related("requested_by", "decided_by").order_by("-id")[:10],
+            "subject_text": text,
+            "subject_link": address,
+            "actions": [
+                {
+                    "action": action,
+                    "link": action.link(case) if action.link else "",
+                    "form": action.form(case, None) if action.form and action.run else None,
+                    "text": action.describe(case) if action.describe else "",
+                }
+                for action in actions_for(case, user)
+            ],
+            "section": mark_safe(section(case, request)) if section else "",
+            "may_work": user.has_perm("operations.work_case"),
+            "held": case.state == "claimed" and case.assignee_id != user.pk and case.lease_until and case.lease_until > clock.now(),
+            "mine": case.assignee_id == user.pk,
+            "snoozes": case_acts.SNOOZES,
+            "resolutions": case_acts.RESOLUTIONS,
+            "workers": case_acts.workers(),
+            "now": clock.now(),
+        }
+
+    @needs("operations.work_case")
+    def act(self, request: HttpRequest, key: uuid.UUID, act: str) -> HttpResponse:
+        case = case_or_404(key)
+        return answer(
+            request,
+            lambda: case_acts.run(act, case, request.user, request.POST),
+            f"{reverse(LIST)}?case={case.public_id}",
+            case=str(case.pk),
+        )
+
+    def _selected(self, request: HttpRequest) -> list[uuid.UUID]:
+        try:
+            chosen = [uuid.UUID(text) for text in request.POST.getlist("case")[: services.BULK_LIMIT + 1]]
+        except ValueError:
+            raise Problem("unprocessable", "One of the chosen cases has no valid id: reload the page and choose again.") from None
+        if request.POST.get("everything") == "1":
+            # All that the filter shows, not only this page.
+            from django.http import QueryDict
+
+            filters = selectors.Filters.read(QueryDict(request.POST.get("query", "")))
+            chosen = list(selectors.queue(filters, request.user).values_list("pk", flat=True)[: services.BULK_LIMIT + 1])
+        if not chosen:
+            raise Problem("unprocessable", "No case is chosen: tick some first.")
+        return chosen
+
+    @needs("operations.work_case")
+    def bulk_preview(self, request: HttpRequest) -> HttpResponse:
+        try:
+            seen = services.preview_bulk(act=request.POST.get("act", ""), user=request.user, case_ids=self._selected(request))
+        except Problem as problem:
+            return JsonResponse({"ok": False, "message": problem.detail}, status=problem.status)
+        from payos.kernel.money import display
+
+        amounts = ", ".join(display(total, currency) for currency, total in seen.amounts) or "no amount"
+        text = f"{seen.count} cases, {amounts}."
+        if seen.skipped:
+            text += f" {seen.skipped} are left out: somebody works them, or their state does not allow it."
+        return JsonResponse({"ok": True, "count": seen.count, "message": text})
+
+    @needs("operations.work_case")
+    def bulk(self, request: HttpRequest) -> HttpResponse:
+        def act() -> str:
+            name = request.POST.get("act", "")
+            done = services.apply_bulk(
+                act=name,
+                user=request.user,
+                case_ids=self._selected(request),
+                reason=request.POST.get("reason", ""),
+                until=case_acts.snooze_until(request.POST.get("until", "")) if name == "snooze" else None,
+                assignee=case_acts.person(request.POST.get("assignee", "")) if name == "assign" else None,
+                resolution=case_acts.resolution(request.POST.get("resolution", "")) if name == "resolve" else "",
+            )
+            return f"{done} cases: done."
+
+        return answer(request, act, f"{reverse(LIST)}?{request.POST.get('query', '')[:500]}")
+
+    @needs("operations.add_savedview")
+    def save_view(self, request: HttpRequest) -> HttpResponse:
+        from django.http import QueryDict
+
+        query = selectors.Filters.read(QueryDict(request.POST.get("query", ""))).query(p=1)
+
+        def act() -> str:
+            services.save_view(user=request.user, name=request.POST.get("name", ""), query=query)
+            return "The view is kept."
+
+        return answer(request, act, f"{reverse(LIST)}?{query}")
+
+    @needs("operations.delete_savedview")
+    def delete_view(self, request: HttpRequest, key: uuid.UUID) -> HttpResponse:
+        def act() -> str:
+            services.delete_view(user=request.user, view_id=key)
+            return "The view is gone."
+
+        return answer(request, act, reverse(LIST))
+
+
+@admin.register(Sla)
+class SlaAdmin(PayosModelAdmin):
+    list_display = ["order", "kind", "currency", "minimum_minor", "severity", "minutes"]
+    list_filter = ["severity"]
+    search_fields = ["kind"]
+    ordering = ["order", "-minimum_minor"]

@@ -1,0 +1,34 @@
+"""From a subject (a model's label and a key) to its page, for links in the console."""
+
+from __future__ import annotations
+
+from django.apps import apps
+from django.urls import NoReverseMatch, reverse
+
+from payos.kernel import ids
+
+
+def link(subject_type: str, subject_id: str) -> tuple[str, str]:
+    """The words and the address for a subject; the address is empty where it has no page."""
+    if not subject_type:
+        return "", ""
+    try:
+        model = apps.get_model(subject_type)
+    except (LookupError, ValueError):
+        return f"{subject_type} {subject_id}", ""
+    text = str(model._meta.verbose_name).capitalize()
+    prefix = getattr(model, "public_prefix", "")
+    if prefix:
+        try:
+            import uuid
+
+            text = f"{text} {ids.encode(prefix, uuid.UUID(subject_id))}"
+        except ValueError:
+            text = f"{text} {subject_id}"
+    else:
+        text = f"{text} {subject_id}"
+    name = f"admin:{model._meta.app_label}_{model._meta.model_name}_change"
+    try:
+        return text, reverse(name, args=[subject_id])
+    except NoReverseMatch:
+        return text, ""

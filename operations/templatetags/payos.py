@@ -1,0 +1,71 @@
+"""How the console writes money, ages and times."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django import template
+
+from payos.kernel import clock
+from payos.kernel.money import display
+
+register = template.Library()
+
+
+@register.filter
+def money(minor: int | None, currency: str) -> str:
+    return display(minor, currency) if minor is not None and currency else ""
+
+
+@register.filter
+def span(value: timedelta | None) -> str:
+    """A stretch of time in two steps at most: 3 d 4 h."""
+    if value is None:
+        return ""
+    seconds = int(abs(value.total_seconds()))
+    if seconds < 60:
+        return f"{seconds} s"
+    parts = [(seconds // 86400, "d"), (seconds % 86400 // 3600, "h"), (seconds % 3600 // 60, "min")]
+    shown = [f"{count} {unit}" for count, unit in parts if count]
+    return " ".join(shown[:2])
+
+
+@register.filter
+def age(value: datetime | None) -> str:
+    return span(clock.now() - value) if value else ""
+
+
+@register.filter
+def due(value: datetime | None) -> str:
+    if value is None:
+        return ""
+    left = value - clock.now()
+    return f"in {span(left)}" if left > timedelta(0) else f"{span(left)} late"
+
+
+@register.filter
+def past(value: datetime | None) -> bool:
+    return value is not None and value < clock.now()
+
+
+@register.filter
+def stamp(value: datetime | None) -> str:
+    return f"{value:%Y-%m-%d %H:%M:%S} UTC" if value else ""
+
+
+@register.filter
+def words(value: Any) -> str:
+    """A code as words: statement_missing -> Statement missing."""
+    text = str(value).replace("_", " ").replace(".", ": ").strip()
+    return text[:1].upper() + text[1:]
+
+
+@register.filter
+def severity_tone(value: int) -> str:
+    return {4: "bad", 3: "warn", 2: "info"}.get(value, "plain")
+
+
+@register.filter
+def get(value: Any, key: Any) -> Any:
+    return value.get(key, "") if hasattr(value, "get") else ""
