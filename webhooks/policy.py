@@ -32,6 +32,7 @@ MAX_HEADERS = 20
 MAX_HEADER_BYTES = 4096
 MAX_RETRIES = 12
 MAX_REPLAY = 100_000
+MAX_MISSED = 1_000_000  # what enabling an endpoint brings back at most; more is replayed by range
 ROTATION_OVERLAP = timedelta(hours=24)
 MAX_ROTATION_OVERLAP = timedelta(days=7)
 
