@@ -11,6 +11,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from payos.kernel import heartbeat, outbox, redis, tenancy
+from payos.logging import scrub_text
 
 LAG_LIMIT_SECONDS = 300.0
 BEAT_LIMIT_SECONDS = 60.0
@@ -30,7 +31,8 @@ def readyz(request: HttpRequest) -> JsonResponse:
             with transaction.atomic():
                 checks[name] = {"ok": True, **(check() or {})}
         except Exception as error:
-            checks[name] = {"ok": False, "why": str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__}
+            said = str(error).strip() or type(error).__name__
+            checks[name] = {"ok": False, "why": scrub_text(said.splitlines()[0][:200])}
     ready = all(check["ok"] for check in checks.values())
     return JsonResponse({"ready": ready, "checks": checks}, status=200 if ready else 503)
 

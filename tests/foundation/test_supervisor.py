@@ -9,7 +9,6 @@ import subprocess
 import sys
 import textwrap
 import time
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,8 +16,8 @@ import pytest
 
 from payos.supervisor import orphans
 from payos.supervisor.preflight import OnlyCopy, Refused, free_port, require_port
+from tests.foundation.world import World
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="orphans are looked for in /proc")
 
 # Three children: an obedient one, one that has children of its own and ignores SIGTERM as they do, one that crashes.
@@ -53,74 +52,19 @@ print("stopped", flush=True)
 """
 
 
-class World:
-    """Everything started from here carries one random token, so that a survivor is found whoever its parent is."""
-
-    def __init__(self, folder: Path) -> None:
-        self.token = uuid.uuid4().hex
-        self.folder = folder
-        self.environment = os.environ | {"ORPHAN_TEST": self.token, "PYTHONPATH": str(ROOT)}
-
-    def start(self, *command: str, log: str = "driver.log", **extra: str) -> subprocess.Popen[bytes]:
-        with (self.folder / log).open("ab") as output:
-            return subprocess.Popen(
-                command, stdout=output, stderr=output, cwd=ROOT, env=self.environment | extra, start_new_session=True
-            )
-
+class Toys(World):
     def driver(self) -> subprocess.Popen[bytes]:
         return self.start(sys.executable, "-c", textwrap.dedent(DRIVER), str(self.folder))
 
-    def said(self, log: str = "driver.log") -> str:
-        return (self.folder / log).read_text()
-
-    def wait_for(self, text: str, log: str = "driver.log", seconds: float = 60) -> None:
-        deadline = time.monotonic() + seconds
-        while text not in self.said(log):
-            assert time.monotonic() < deadline, f"never said {text!r}, but: {self.said(log)}"
-            time.sleep(0.02)
-
-    def alive(self) -> dict[int, str]:
-        needle = f"ORPHAN_TEST={self.token}".encode()
-        found = {}
-        for entry in Path("/proc").iterdir():
-            try:
-                if needle not in (entry / "environ").read_bytes():
-                    continue
-                if (entry / "stat").read_text().rsplit(")", 1)[1].split()[0] == "Z":
-                    continue
-                found[int(entry.name)] = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()[:150]
-            except (OSError, ValueError):
-                continue
-        return found
-
-    def wait_until_alive(self, count: int) -> None:
-        deadline = time.monotonic() + 20
-        while len(self.alive()) < count:
-            assert time.monotonic() < deadline, f"only these run: {self.alive()}"
-            time.sleep(0.02)
-
-    def assert_empty(self, seconds: float) -> None:
-        deadline = time.monotonic() + seconds
-        while (left := self.alive()) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert not left, f"left behind: {left}"
-
-    def end(self) -> None:
-        for pid in self.alive():
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
-
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path)
+def world(tmp_path: Path) -> Iterator[Toys]:
+    made = Toys(tmp_path)
     yield made
     made.end()
 
 
-def test_an_orderly_stop_ends_everything_even_what_ignores_it(world: World) -> None:
+def test_an_orderly_stop_ends_everything_even_what_ignores_it(world: Toys) -> None:
     driver = world.driver()
     world.wait_for("started")
     world.wait_until_alive(6)
@@ -130,7 +74,7 @@ def test_an_orderly_stop_ends_everything_even_what_ignores_it(world: World) -> N
     world.assert_empty(seconds=0)
 
 
-def test_killed_at_random_moments_nothing_is_left(world: World) -> None:
+def test_killed_at_random_moments_nothing_is_left(world: Toys) -> None:
     dice = random.Random(20261121)
     for _ in range(8):
         driver = world.driver()
@@ -141,7 +85,7 @@ def test_killed_at_random_moments_nothing_is_left(world: World) -> None:
         world.assert_empty(seconds=15)
 
 
-def test_the_next_start_clears_what_a_killed_supervisor_and_its_guard_left(world: World) -> None:
+def test_the_next_start_clears_what_a_killed_supervisor_and_its_guard_left(world: Toys) -> None:
     driver = world.driver()
     world.wait_for("started")
     time.sleep(0.5)
@@ -161,7 +105,7 @@ def test_the_next_start_clears_what_a_killed_supervisor_and_its_guard_left(world
     world.assert_empty(seconds=0)
 
 
-def test_a_crash_is_told_with_last_words_and_started_again(world: World) -> None:
+def test_a_crash_is_told_with_last_words_and_started_again(world: Toys) -> None:
     driver = world.driver()
     deadline = time.monotonic() + 30
     while world.said().count("crashing stopped with exit code 3") < 3 and time.monotonic() < deadline:
@@ -173,15 +117,15 @@ def test_a_crash_is_told_with_last_words_and_started_again(world: World) -> None
     assert driver.wait(30) == 0
 
 
-def test_a_killed_guard_is_replaced(world: World) -> None:
+def test_a_killed_guard_is_replaced(world: Toys) -> None:
     driver = world.driver()
     world.wait_for("started")
-    first = {pid for pid, command in world.alive().items() if "orphans.py guard" in command}
-    os.kill(first.pop(), signal.SIGKILL)
+    (first,) = [pid for pid, command in world.alive().items() if "orphans.py guard" in command]
+    os.kill(first, signal.SIGKILL)
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
         guards = {pid for pid, command in world.alive().items() if "orphans.py guard" in command}
-        if guards and not guards & first:
+        if guards and first not in guards:
             break
         time.sleep(0.05)
     assert len(guards) == 1
