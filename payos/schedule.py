@@ -27,4 +27,8 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "approvals expire": every(60, "operations.tasks.expire_approvals"),
     "alerts evaluate": every(30, "operations.tasks.evaluate_alerts"),
     "alerts deliver": every(5, "operations.tasks.deliver_alerts"),
+    # webhooks
+    "webhook delivery": every(1, "webhooks.tasks.deliver_due", "webhooks"),
+    "webhooks of switched-off endpoints": every(60, "webhooks.tasks.sweep_disabled", "webhooks"),
+    "old webhook attempts": every(3600, "webhooks.tasks.forget_old_attempts"),
 }

@@ -145,7 +145,7 @@ def _verdict(outcome: Outcome, now: Any) -> dict[str, Any]:
 def log_attempts(outcomes: Sequence[Outcome]) -> None:
     rows = [
         {
-            "id": str(ids.uuid7()),
+            "id": str(ids.uuid7(outcome.at)),
             "created_at": outcome.at.isoformat(),
             "partner_id": str(outcome.job.partner_id),
             "livemode": outcome.job.livemode,

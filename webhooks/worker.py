@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 from django.db import DatabaseError, InterfaceError, OperationalError, connections
 
 from payos.kernel import clock, heartbeat, tenancy
+from payos.kernel.models import Heartbeat
 from webhooks import claims
 from webhooks.sending import Job, Outcome, Sender
 
@@ -46,6 +47,7 @@ class Worker:
         self._done: list[Outcome] = []
         self._stopping = False
         self._beat_at = 0.0
+        self._name = f"{HEARTBEAT}{socket.gethostname()[:40]}:{os.getpid()}"
         self.sent = 0
 
     def stop(self) -> None:
@@ -68,7 +70,7 @@ class Worker:
                 await self._pause(claimed)
         finally:
             await self._sender.close()
-            await self._ask(connections.close_all)
+            await self._leave()
             self._database.shutdown()
 
     async def _cycle(self) -> int:
@@ -136,8 +138,15 @@ class Worker:
     async def _say_alive(self) -> None:
         if time.monotonic() - self._beat_at >= HEARTBEAT_SECONDS:
             self._beat_at = time.monotonic()
-            name = f"{HEARTBEAT}{socket.gethostname()}:{os.getpid()}"[:64]
-            await self._ask(lambda: heartbeat.say(name, sent=self.sent, flying=len(self._flying)))
+            await self._ask(lambda: heartbeat.say(self._name, sent=self.sent, flying=len(self._flying)))
+
+    async def _leave(self) -> None:
+        """Whoever leaves in order says so, and the tick takes over at once; whoever is killed is silent for a while."""
+        try:
+            await self._ask(lambda: Heartbeat.objects.filter(name=self._name).delete())
+        except (OperationalError, InterfaceError):
+            log.warning("webhooks.database_unavailable")
+        await self._ask(connections.close_all)
 
     def _room(self) -> int:
         moment = time.monotonic()
