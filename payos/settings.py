@@ -119,7 +119,14 @@ REDIS_URL = env.text("REDIS_URL", default="", secret=True)
 if not EMBEDDED and not REDIS_URL:
     env.refuse("REDIS_URL", "is missing: a server needs it (for example redis://cache:6379/0)")
 KAFKA_BROKERS = env.text("KAFKA_BROKERS", default="")
-CACHES = {"default": {"BACKEND": "payos.kernel.cache.ForgivingRedisCache", "LOCATION": "lazy"}}
+CACHES = {
+    "default": {
+        "BACKEND": "payos.kernel.cache.ForgivingRedisCache",
+        "LOCATION": "lazy",
+        # A cache that hangs must cost no more than a cache that is gone.
+        "OPTIONS": {"socket_timeout": 0.5, "socket_connect_timeout": 0.5},
+    }
+}
 
 AUTHENTICATION_BACKENDS = ["partners.authentication.LockingBackend"]
 AUTH_PASSWORD_VALIDATORS = [

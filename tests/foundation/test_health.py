@@ -68,7 +68,7 @@ def test_a_dead_cache_is_told_and_the_rest_still_checked(
 
     from payos.supervisor.preflight import free_port
 
-    gone = library.Redis(port=free_port(), socket_connect_timeout=0.5)
+    gone = library.Redis.from_url(f"redis://127.0.0.1:{free_port()}/0", socket_connect_timeout=0.5)
     monkeypatch.setattr(redis, "client", lambda: gone)
     status, checks = ready(client)
     assert status == 503
