@@ -10,6 +10,7 @@
   const rows = () => Array.from(body ? body.querySelectorAll("tr[data-case]") : []);
   let lastCase = null; // what u takes back after the next case has opened
   let loading = 0;
+  let busy = false; // an act runs: keys wait for what they would hit
 
   const say = (text, bad) => {
     says.textContent = text;
@@ -81,18 +82,25 @@
     const isUndo = /\/act\/undo\/$/.test(address);
     if (isUndo && lastCase) address = address.replace(/[0-9a-f-]{36}(?=\/act\/undo)/, lastCase);
     const buttons = form.querySelectorAll("button");
+    busy = true;
     buttons.forEach((button) => (button.disabled = true));
     const result = await post(address, new FormData(form)).catch(() => ({ ok: false, message: "The server cannot be reached: nothing was done." }));
     buttons.forEach((button) => (button.disabled = false));
     const dialog = form.closest("dialog");
-    say(result.message, !result.ok);
     if (!result.ok) {
+      busy = false;
+      say(result.message, true);
       const note = dialog && (dialog.querySelector(".pc-error") || form.insertAdjacentElement("beforeend", Object.assign(document.createElement("p"), { className: "pc-error", role: "alert" })));
       if (note) note.textContent = result.message;
       return;
     }
     if (dialog) dialog.close();
-    await moveOn(address, isUndo ? lastCase || key : key, isUndo);
+    try {
+      await moveOn(address, isUndo ? lastCase || key : key, isUndo);
+    } finally {
+      busy = false;
+    }
+    say(result.message, false);
   }
 
   async function moveOn(address, key, isUndo) {
@@ -191,6 +199,7 @@
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const field = event.target.closest("input, textarea, select, [contenteditable]");
     if (document.querySelector("dialog[open]")) return;
+    if (busy && !field) return event.preventDefault();
     if (field) {
       if (event.key === "Escape") field.blur();
       return;

@@ -61,6 +61,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self._payos_applied = tenancy.NO_SCOPE
 
     def _savepoint_rollback(self, sid: str) -> None:
+        # The transaction may be aborted, and then takes nothing but this rollback: no scope is written before it.
+        self._payos_applied = tenancy.current()
         super()._savepoint_rollback(sid)
         self._forget_scope()
 

@@ -1,0 +1,79 @@
+"""A real browser against a real server. Screenshots land in artifacts/screenshots."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.contrib.auth.models import Group
+from django.test import Client
+
+ARTIFACTS = Path(settings.BASE_DIR) / "artifacts" / "screenshots"
+
+
+def chromium() -> str:
+    return os.environ.get("PAYOS_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser") or ""
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    path = chromium()
+    if not path:
+        pytest.skip("no Chromium: install it (apt-get install chromium) or name it in PAYOS_CHROMIUM")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        # Playwright's event loop runs in this thread, and Django would refuse the ORM beside it.
+        os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+        running = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--force-color-profile=srgb"])
+        yield running
+        running.close()
+        os.environ.pop("DJANGO_ALLOW_ASYNC_UNSAFE", None)
+
+
+@pytest.fixture
+def sign_in(browser: Any, live_server: Any) -> Iterator[Callable[..., Any]]:
+    """A page of a person with the role, signed in by session."""
+    from partners.models import User
+
+    contexts: list[Any] = []
+
+    def open_page(role: str, name: str = "", dark: bool = False) -> Any:
+        username = name or role.replace(" ", "-")
+        user = User.objects.filter(username=username).first() or User.objects.create_user(username, password="x" * 16, is_staff=True)
+        user.groups.add(Group.objects.get(name=role))
+        client = Client()
+        client.force_login(user)
+        context = browser.new_context(
+            base_url=live_server.url, viewport={"width": 1500, "height": 950}, color_scheme="dark" if dark else "light"
+        )
+        cookie = client.cookies[settings.SESSION_COOKIE_NAME]
+        context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": cookie.value, "url": live_server.url}])
+        if dark:
+            context.add_init_script("localStorage.setItem('_x_adminTheme', '\"dark\"')")
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(10_000)
+        page.faults = []
+        page.on("pageerror", lambda error: page.faults.append(str(error)))
+        page.on("console", lambda line: page.faults.append(line.text) if line.type == "error" else None)
+        page.user = user
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def shot() -> Callable[..., None]:
+    def take(page: Any, name: str) -> None:
+        ARTIFACTS.mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=str(ARTIFACTS / f"{name}.png"))
+
+    return take
