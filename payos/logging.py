@@ -92,10 +92,13 @@ def scrub(value: Any, depth: int = 0) -> Any:
     return scrub_text(str(value))
 
 
+LEFT_BY_OTHERS = ("message", "asctime")  # another handler's formatter leaves them on the record
 UNTOUCHED = {"timestamp", "level", "logger", "request_id", "tenant"}
 
 
 def remove_secrets(_: Any, __: str, event: EventDict) -> EventDict:
+    for name in LEFT_BY_OTHERS:
+        event.pop(name, None)
     kept = {name: event[name] for name in UNTOUCHED if name in event}
     return scrub({name: value for name, value in event.items() if name not in kept}) | kept  # type: ignore[no-any-return]
 
