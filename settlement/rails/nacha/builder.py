@@ -125,9 +125,15 @@ def build(
     )  # fmt: skip
     sequence = first_sequence
     for number, items in enumerate(groups.values(), start=first_batch):
-        batch, sequence = _batch(company, items, number, sequence, effective, balanced)
+        try:
+            batch, sequence = _batch(company, items, number, sequence, effective, balanced)
+        except FieldError as error:
+            raise BuildError(f"Batch {number}: {error} Split the originations over several batches.") from None
         file.batches.append(batch)
-    _close(file)
+    try:
+        _close(file)
+    except FieldError as error:
+        raise BuildError(f"The file control cannot hold the totals: {error} Split the originations over several files.") from None
     return file
 
 
@@ -150,7 +156,7 @@ def _check(index: int, item: Origination) -> None:
         raise BuildError(f"Entry {index} ({item.reference}): the account number does not fit its field.", index)
     if len(item.reference) > 15:
         raise BuildError(f"Entry {index} ({item.reference}): the reference has {len(item.reference)} characters, 15 come back in returns.", index)
-    if not safe(item.holder_name, 22):
+    if not safe(item.holder_name, 22).strip("0"):
         raise BuildError(f"Entry {index} ({item.reference}): the receiver's name has no character that ACH can carry.", index)
     if (item.sec == "IAT") != (item.international is not None):
         raise BuildError(f"Entry {index} ({item.reference}): an IAT entry, and only one, needs its international details.", index)
@@ -183,7 +189,7 @@ def _batch(
         sequence += 1
     credits, debits = any(is_credit(e.code) for e in entries), any(is_debit(e.code) for e in entries)
     service = "200" if credits and debits else "220" if credits else "225"
-    common = {
+    common: dict[str, str | int] = {
         "record": "5", "service_class": service, "company_id": company.company_id, "sec": first.sec, "description": safe(first.description, 10),
         "effective_date": f"{effective:%y%m%d}", "originator_status": "1", "odfi": odfi, "batch_number": number,
     }  # fmt: skip
@@ -208,7 +214,7 @@ def _batch(
 
 def _entry(item: Origination, trace: str) -> Entry:
     code = transaction_code(item.account_type, credit=item.credit, prenote=item.prenote)
-    common = {
+    common: dict[str, str | int] = {
         "record": "6", "code": code, "rdfi": item.routing_number[:8], "check_digit": item.routing_number[8], "amount": item.amount_minor, "trace": trace,
         "account": item.account_number,
     }  # fmt: skip

@@ -62,7 +62,6 @@ def _split(file: File, text: str) -> list[Record]:
             if records:
                 previous = records[-1]
                 previous.ending = (previous.ending if previous.ending is not None else file.newline) + body + ending
-                file.final_newline = False
             else:
                 file.prefix += body + ending
             file.warnings.append(Fault(number, "blank_line", "A blank line has no place in the file; it is passed over.", severity="warning"))
