@@ -108,7 +108,7 @@ def main() -> int:
             home.file("keeper.error").write_text(str(error))
             print(error, flush=True)
             return 1
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  the keeper reports whatever stopped it
             traceback.print_exc()
             home.file("keeper.error").write_text(
                 f"the embedded servers failed ({error}); see {home.file('keeper.log')}"
