@@ -31,4 +31,9 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "webhook delivery": every(1, "webhooks.tasks.deliver_due", "webhooks"),
     "webhooks of switched-off endpoints": every(60, "webhooks.tasks.sweep_disabled", "webhooks"),
     "old webhook attempts": every(3600, "webhooks.tasks.forget_old_attempts"),
+    # ingestion
+    "staging": every(30, "ingestion.tasks.process_staging"),
+    "payment partitions": every(6 * 3600, "ingestion.tasks.make_partitions"),
+    "holding period": every(300, "ingestion.tasks.release_held_payments"),
+    "old payment references": every(600, "ingestion.tasks.forget_old_references"),
 }

@@ -231,6 +231,7 @@ OUTBOX_DAYS = env.integer("OUTBOX_DAYS", default=30, minimum=1, maximum=3650)
 IDEMPOTENCY_HOURS = env.integer("IDEMPOTENCY_HOURS", default=24, minimum=24, maximum=24 * 90)
 LEAKED_KEY_PREFIX = "sk_"
 # Webhooks to loopback and private networks: for development; metadata and link-local addresses are refused always.
+REFERENCE_DAYS = env.integer("REFERENCE_DAYS", default=90, minimum=0, maximum=36500)
 WEBHOOKS_ALLOW_PRIVATE = env.boolean("WEBHOOKS_ALLOW_PRIVATE", default=EMBEDDED)
 WEBHOOKS_RETRY_SECONDS = env.seconds("WEBHOOKS_RETRY_SECONDS", default=[300, 3600, 21_600, 60_900])
 
