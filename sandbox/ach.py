@@ -132,10 +132,10 @@ def read(data: bytes) -> Received:
             all_count, all_hash, all_debit, all_credit = all_count + count, all_hash + real[1], all_debit + debit, all_credit + credit
             batch = None
         elif kind == "9" and batch is None:
-            said = tuple(_number(raw[a:b], n, "a total") for a, b in ((1, 7), (13, 21), (21, 31), (31, 43), (43, 55)))
-            real = (len(batches), all_count, all_hash % 10**10, all_debit, all_credit)
-            if said != real:
-                raise BadFile(f"line {n}: the file control says batches, count, hash, debits, credits {said}, the file has {real}")
+            stated = tuple(_number(raw[a:b], n, "a total") for a, b in ((1, 7), (13, 21), (21, 31), (31, 43), (43, 55)))
+            whole = (len(batches), all_count, all_hash % 10**10, all_debit, all_credit)
+            if stated != whole:
+                raise BadFile(f"line {n}: the file control says batches, count, hash, debits, credits {stated}, the file has {whole}")
             control = raw
         else:
             raise BadFile(f"line {n}: a {kind} record is out of place")

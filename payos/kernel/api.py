@@ -13,9 +13,9 @@ from typing import Any, ClassVar
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
-from django.db import OperationalError, transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Model, QuerySet
-from django.http import Http404, HttpRequest
+from django.http import Http404, HttpRequest, JsonResponse
 from rest_framework import exceptions
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -53,11 +53,16 @@ class PayosAPIView(APIView):
         return bool(self.request.auth.livemode)  # type: ignore[union-attr]
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        with transaction.atomic(), ExitStack() as stack:
-            self._stack = stack
-            response = super().dispatch(request, *args, **kwargs)
-            if response.status_code >= 400:
-                transaction.set_rollback(True)
+        try:
+            with transaction.atomic(), ExitStack() as stack:
+                self._stack = stack
+                response = super().dispatch(request, *args, **kwargs)
+                if response.status_code >= 400:
+                    transaction.set_rollback(True)
+        except (OperationalError, InterfaceError):
+            # No transaction could be begun, or its end is unknown: the same key tells which, when it is sent again.
+            log.exception("api.database_unavailable")
+            return _plain_problem(request, Problem("unavailable", headers={"Retry-After": "2"}))
         for name, value in getattr(request, "payos_headers", {}).items():
             response[name] = value
         auth = getattr(self.request, "_auth", None)
@@ -150,6 +155,12 @@ def get_or_404(queryset: QuerySet, prefix: str, public_id: str) -> Any:
         return queryset.get(pk=ids.decode(prefix, public_id))
     except (ids.InvalidId, queryset.model.DoesNotExist):
         raise Problem("not_found", f"There is no {queryset.model._meta.verbose_name} {public_id[:80]!r} here.") from None
+
+
+def _plain_problem(request: HttpRequest, problem: Problem) -> JsonResponse:
+    """A problem from outside the framework's own handling."""
+    body = problem.as_dict(instance=request.path, request_id=getattr(request, "request_id", ""))
+    return JsonResponse(body, status=problem.status, content_type="application/problem+json", headers=problem.headers)
 
 
 def problem_handler(error: Exception, context: dict[str, Any]) -> Response:

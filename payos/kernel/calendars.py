@@ -1,6 +1,6 @@
 """Banking days: `holidays` behind one adapter, plus the days that operators enter.
 
-US_FED moves a Sunday holiday to Monday and leaves a Saturday one where it is; BR and MX are the exchanges'
+US_FED has the eleven holidays of the Reserve Banks, moves a Sunday one to Monday and leaves a Saturday one; BR and MX are the exchanges'
 financial calendars, which know Carnival and Maundy Thursday; KE includes the Islamic days. An operator's
 `CalendarDay` closes a day or opens one.
 """
@@ -14,6 +14,11 @@ import holidays
 
 CODES = {"US_FED": "United States, Federal Reserve", "BR": "Brazil, banking", "MX": "Mexico, banking", "KE": "Kenya", "TARGET": "Eurozone, TARGET", "NONE": "Every day"}
 LIMIT_DAYS = 3700
+# Days off that a President gives federal offices (24 December, days of mourning) and inaugurations close no Reserve Bank.
+RESERVE_BANK_HOLIDAYS = {
+    "New Year's Day", "Birthday of Martin Luther King, Jr.", "Washington's Birthday", "Memorial Day", "Juneteenth National Independence Day",
+    "Independence Day", "Labor Day", "Columbus Day", "Veterans Day", "Thanksgiving Day", "Christmas Day",
+}  # fmt: skip
 
 
 class UnknownCalendar(ValueError):
@@ -30,7 +35,7 @@ def known_holidays(code: str, year: int) -> dict[date, str]:
         return {
             day + timedelta(days=1) if day.weekday() == 6 else day: name
             for day, name in found.items()
-            if day.weekday() != 5 and "Inauguration" not in name
+            if day.weekday() != 5 and RESERVE_BANK_HOLIDAYS.intersection(name.split("; "))
         }
     if code == "BR":
         return dict(holidays.financial_holidays("BVMF", years=[year]))

@@ -25,6 +25,7 @@ from payos.kernel.errors import Problem
 from payos.kernel.models import IdempotencyKey
 
 REPLAYED = "Idempotent-Replayed"
+KEPT_HEADERS = ("Location",)
 
 
 def key_of(request: Request) -> str:
@@ -77,6 +78,7 @@ def run(request: Request, act: Callable[[], Response]) -> Response:
             fingerprint=print_,
             status=response.status_code,
             body=body,
+            headers={name: response[name] for name in KEPT_HEADERS if response.has_header(name)},
             expires_at=clock.now() + timedelta(hours=settings.IDEMPOTENCY_HOURS),
         ).save(force_insert=True)
     return response
@@ -85,7 +87,7 @@ def run(request: Request, act: Callable[[], Response]) -> Response:
 def _replay(known: IdempotencyKey, print_: str) -> Response:
     if known.fingerprint != print_:
         raise Problem("idempotency_key_reused")
-    return Response(known.body, status=known.status, headers={REPLAYED: "true"})
+    return Response(known.body, status=known.status, headers={**known.headers, REPLAYED: "true"})
 
 
 def _lock(name: str) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import uuid
 from typing import Any, ClassVar
 
-from django.db import models
+from django.db import models, transaction
 from django.db.models.functions import Now
 
 from payos.kernel import calendars, clock, ids
@@ -153,12 +153,17 @@ class CalendarDay(BaseModel):
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         super().save(*args, **kwargs)
-        calendars.forget()
+        self._tell()
 
     def delete(self, *args: Any, **kwargs: Any) -> Any:
         gone = super().delete(*args, **kwargs)
-        calendars.forget()
+        self._tell()
         return gone
+
+    def _tell(self) -> None:
+        # At once for what follows in this transaction, and again when it ends: others may have asked in between.
+        calendars.forget()
+        transaction.on_commit(calendars.forget)
 
 
 class OutboxEvent(models.Model):
@@ -179,6 +184,7 @@ class OutboxEvent(models.Model):
     handled_at = models.DateTimeField(null=True, blank=True)
     published_at = models.DateTimeField(null=True, blank=True)
     parked_at = models.DateTimeField(null=True, blank=True)
+    retry_at = models.DateTimeField(null=True, blank=True)
     attempts = models.PositiveSmallIntegerField(db_default=0)
     error = models.TextField(db_default="", blank=True)
 
@@ -192,6 +198,11 @@ class OutboxEvent(models.Model):
             models.Index(fields=["seq"], name="kernel_outbox_unhandled", condition=models.Q(handled_at=None, parked_at=None)),
             models.Index(fields=["seq"], name="kernel_outbox_unpublished", condition=models.Q(published_at=None, parked_at=None)),
             models.Index(fields=["seq"], name="kernel_outbox_parked", condition=models.Q(parked_at__isnull=False)),
+            models.Index(
+                fields=["aggregate_id", "seq"],
+                name="kernel_outbox_retrying",
+                condition=models.Q(handled_at=None, parked_at=None, retry_at__isnull=False),
+            ),
             models.Index(fields=["aggregate_id", "seq"], name="kernel_outbox_aggregate"),
             models.Index(fields=["partner_id", "livemode", "-id"], name="kernel_outbox_partner"),
         ]

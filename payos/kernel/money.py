@@ -14,6 +14,12 @@ LARGEST = 2**63 - 1
 PLAIN = re.compile(r"(-?)(\d{1,30})(?:\.(\d{1,30}))?\Z", re.ASCII)
 
 
+class Exponential(Decimal):
+    """A JSON number that was written with an exponent: fine as a number, refused as an amount of money."""
+
+    __slots__ = ()
+
+
 class MoneyError(ValueError):
     """`code` is stable, for the API: currency, format, places, overflow."""
 
@@ -40,6 +46,8 @@ def parse_minor(value: Any, currency: str) -> int:
     places = exponent(currency)
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
         raise MoneyError("format", "write the amount as a decimal text such as \"12.50\"")
+    if isinstance(value, Exponential):
+        raise MoneyError("format", f"write the amount without an exponent: {str(value)[:40]} is not plain")
     if isinstance(value, Decimal) and not value.is_finite():
         raise MoneyError("format", "the amount is not a finite number")
     if isinstance(value, int) and abs(value) > LARGEST:

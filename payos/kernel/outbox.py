@@ -25,7 +25,8 @@ from payos.kernel import audit, clock, ids, locks, sinks, sqlfile, tenancy
 
 log = logging.getLogger("payos.outbox")
 BATCH = 500
-MAX_ATTEMPTS = 5
+MAX_ATTEMPTS = 8
+FIRST_WAIT = timedelta(seconds=1)  # doubled with every failure: a minute of trouble parks nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,32 +104,42 @@ def on_parked(hook: Callable[[Event, str], None]) -> None:
 def relay(limit: int = BATCH) -> int:
     """Hand on one batch; returns how many events moved. One relay works at a time, which keeps the order."""
     with tenancy.platform_scope(actor="clock:outbox"):
-        return _handle(limit) + _publish(limit)
+        return _handle(limit, clock.now()) + _publish(limit)
 
 
 def drain(rounds: int = 1000) -> int:
-    """Relay until nothing moves; for tests, commands and simulations."""
+    """Relay until nothing moves, waiting for no retry; for tests, commands and simulations."""
     total = 0
-    for _ in range(rounds):
-        moved = relay()
-        total += moved
-        if not moved:
-            break
+    with tenancy.platform_scope(actor="clock:outbox"):
+        for _ in range(rounds):
+            moved = _handle(BATCH, None) + _publish(BATCH)
+            total += moved
+            if not moved and not _failing():
+                break
     return total
 
 
-def _claim(limit: int) -> list[Event]:
+def _failing() -> bool:
     with connection.cursor() as cursor:
-        cursor.execute(sqlfile.load(__file__, "outbox_claim.sql"), {"limit": limit})
+        cursor.execute(
+            "SELECT EXISTS (SELECT 1 FROM kernel_outbox_event"
+            " WHERE handled_at IS NULL AND parked_at IS NULL AND retry_at IS NOT NULL)"
+        )
+        return bool(cursor.fetchone()[0])
+
+
+def _claim(limit: int, now: datetime | None) -> list[Event]:
+    with connection.cursor() as cursor:
+        cursor.execute(sqlfile.load(__file__, "outbox_claim.sql"), {"limit": limit, "now": now})
         return [_event(row) for row in cursor.fetchall()]
 
 
-def _handle(limit: int) -> int:
+def _handle(limit: int, now: datetime | None) -> int:
     try:
         with transaction.atomic():
             if not locks.try_advisory_xact_lock("outbox:handle"):
                 return 0
-            events = _claim(limit)
+            events = _claim(limit, now)
             if not events:
                 return 0
             _call(events)
@@ -137,15 +148,15 @@ def _handle(limit: int) -> int:
     except Exception as error:  # noqa: BLE001  handlers are other people's code: whatever they raise is counted
         # One bad event must not hold up a batch: the same events again, one at a time.
         log.warning("outbox.batch_failed", extra={"error": str(error)})
-        return _handle_singly(limit)
+        return _handle_singly(limit, now)
 
 
-def _handle_singly(limit: int) -> int:
+def _handle_singly(limit: int, now: datetime | None) -> int:
     done, stuck = 0, set()
     with transaction.atomic():
         if not locks.try_advisory_xact_lock("outbox:handle"):
             return 0
-        for event in _claim(limit):
+        for event in _claim(limit, now):
             if event.aggregate_id in stuck:
                 continue
             try:
@@ -179,16 +190,22 @@ def _failed(event: Event, error: Exception) -> bool:
     text = f"{type(error).__name__}: {error}"[:2000]
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE kernel_outbox_event SET attempts = attempts + 1, error = %s,"
-            " parked_at = CASE WHEN attempts + 1 >= %s THEN %s::timestamptz END WHERE id = %s RETURNING parked_at",
-            [text, MAX_ATTEMPTS, clock.now(), event.id],
+            "UPDATE kernel_outbox_event SET attempts = attempts + 1, error = %(error)s,"
+            " retry_at = %(now)s::timestamptz + %(wait)s * power(2, attempts),"
+            " parked_at = CASE WHEN attempts + 1 >= %(most)s THEN %(now)s::timestamptz END"
+            " WHERE id = %(id)s RETURNING parked_at",
+            {"error": text, "now": clock.now(), "wait": FIRST_WAIT, "most": MAX_ATTEMPTS, "id": event.id},
         )
         parked = cursor.fetchone()[0] is not None
     if parked:
-        log.error("outbox.parked", extra={"event": event.public_id, "error": text})
-        for hook in _parked_hooks:
-            hook(event, text)
+        _tell_parked(event, text)
     return parked
+
+
+def _tell_parked(event: Event, text: str) -> None:
+    log.error("outbox.parked", extra={"event": event.public_id, "error": text})
+    for hook in _parked_hooks:
+        hook(event, text)
 
 
 def _publish(limit: int) -> int:
@@ -201,11 +218,18 @@ def _publish(limit: int) -> int:
             events = [_event(row) for row in cursor.fetchall()]
         if not events:
             return 0
-        sent = sinks.send(events)
+        sent, refused = sinks.send(events)
         with connection.cursor() as cursor:
             cursor.execute(
                 "UPDATE kernel_outbox_event SET published_at = %s WHERE id = ANY(%s)", [clock.now(), [e.id for e in sent]]
             )
+            for event, error in refused:
+                cursor.execute(
+                    "UPDATE kernel_outbox_event SET parked_at = %s, error = %s WHERE id = %s",
+                    [clock.now(), error[:2000], event.id],
+                )
+        for event, error in refused:
+            _tell_parked(event, error)
         return len(sent)
 
 
@@ -213,7 +237,7 @@ def unpark(event_id: uuid.UUID | str) -> bool:
     """Try a parked event again: an operator mended the cause. False when it is not parked."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE kernel_outbox_event SET parked_at = NULL, attempts = 0, error = ''"
+            "UPDATE kernel_outbox_event SET parked_at = NULL, retry_at = NULL, attempts = 0, error = ''"
             " WHERE id = %s AND parked_at IS NOT NULL RETURNING partner_id",
             [str(event_id)],
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django.conf import settings
@@ -12,6 +12,7 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from payos.kernel.errors import Problem
+from payos.kernel.money import Exponential
 
 MAX_DEPTH = 32
 
@@ -30,7 +31,7 @@ def parse_json(raw: bytes) -> Any:
     if len(raw) > settings.API_MAX_BODY:
         raise Problem("payload_too_large", f"The body is over {settings.API_MAX_BODY} bytes: send less at once.")
     try:
-        value = json.loads(raw.decode("utf-8"), parse_float=Decimal, parse_constant=_no_constant)
+        value = json.loads(raw.decode("utf-8"), parse_float=_number, parse_constant=_no_constant)
     except UnicodeDecodeError as error:
         raise Problem("malformed_body", f"The body is not UTF-8 (byte {error.start}): send UTF-8.") from None
     except RecursionError:
@@ -39,6 +40,13 @@ def parse_json(raw: bytes) -> Any:
         raise Problem("malformed_body", f"The body is not JSON: {error}.") from None
     _check_shape(value, 0)
     return value
+
+
+def _number(text: str) -> Decimal:
+    try:
+        return Exponential(text) if "e" in text or "E" in text else Decimal(text)
+    except InvalidOperation:  # an exponent beyond what a Decimal holds
+        raise ValueError(f"{text[:40]} is beyond every number that is kept here") from None
 
 
 def _no_constant(name: str) -> Any:

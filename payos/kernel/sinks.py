@@ -19,12 +19,16 @@ _producer: Any = None
 _producer_lock = threading.Lock()
 
 
-def send(events: Sequence[Any]) -> list[Any]:
-    """Hand events to the configured sink; returns those it took, a prefix of what was given per aggregate."""
+# What it took, and what it can never take with the reason.
+Outcome = tuple[list[Any], list[tuple[Any, str]]]
+
+
+def send(events: Sequence[Any]) -> Outcome:
+    """Hand events to the configured sink; what it took is a prefix of what was given, per aggregate."""
     return _to_kafka(events) if settings.KAFKA_BROKERS else _to_redis(events)
 
 
-def _to_redis(events: Sequence[Any]) -> list[Any]:
+def _to_redis(events: Sequence[Any]) -> Outcome:
     try:
         pipe = redis.client().pipeline(transaction=False)
         for event in events:
@@ -37,8 +41,8 @@ def _to_redis(events: Sequence[Any]) -> list[Any]:
         pipe.execute()
     except redis.Unavailable as error:
         log.warning("outbox.redis_unavailable", extra={"error": str(error)})
-        return []
-    return list(events)
+        return [], []
+    return list(events), []
 
 
 def _kafka() -> Any:
@@ -65,8 +69,12 @@ def close() -> None:
         _producer = None
 
 
-def _to_kafka(events: Sequence[Any]) -> list[Any]:
-    producer, taken, broken = _kafka(), [], set()
+def _to_kafka(events: Sequence[Any]) -> Outcome:
+    from confluent_kafka import KafkaError, KafkaException
+
+    producer, broken = _kafka(), set()
+    taken: list[Any] = []
+    refused: list[tuple[Any, str]] = []
 
     def report(event: Any) -> Any:
         def delivered(error: Any, message: Any) -> None:
@@ -79,14 +87,20 @@ def _to_kafka(events: Sequence[Any]) -> list[Any]:
         return delivered
 
     for event in events:
-        producer.produce(
-            event.topic,
-            key=event.aggregate_id,
-            value=json.dumps(event.envelope(), cls=DjangoJSONEncoder),
-            headers={"event-id": event.public_id},
-            on_delivery=report(event),
-        )
+        try:
+            producer.produce(
+                event.topic,
+                key=event.aggregate_id,
+                value=json.dumps(event.envelope(), cls=DjangoJSONEncoder),
+                headers={"event-id": event.public_id},
+                on_delivery=report(event),
+            )
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.MSG_SIZE_TOO_LARGE:
+                raise
+            refused.append((event, str(error)))  # no later try will make it smaller
         producer.poll(0)
-    producer.flush(30)
+    if producer.flush(30):
+        close()  # what is still in its queue is sent again by a later call, through a new producer
     order = {event.id: place for place, event in enumerate(events)}
-    return sorted((event for event in taken if event.aggregate_id not in broken), key=lambda event: order[event.id])
+    return sorted((e for e in taken if e.aggregate_id not in broken), key=lambda e: order[e.id]), refused

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import date
 
 from payos.kernel import calendars
@@ -71,16 +71,19 @@ class Spec:
     levels: tuple[int, ...] = (1, 2, 3, 4)
     rules: tuple[Rule, ...] = ()
     holidays: Mapping[str, tuple[date, ...]] | None = None
-    confirm_score: int = 75
-    suggest_score: int = 35
+    confirm_score: int = 60
+    suggest_score: int = 25
+    # A confirmed pair of level 3 leads every other candidate of either row by this much.
+    margin: int = 12
     suggestions_per_item: int = 3
-    # Bounds: a block larger than this is looked at by its keys only, never pair by pair.
-    block_pairs: int = 900
+    # Bounds: a block with more pairs than this meets by its keys only; a reference on more pairs is only a word.
+    block_pairs: int = 6_000
+    crowd_pairs: int = 5_000
+    pair_budget: int = 3_000_000
     subset_items: int = 24
     subset_steps: int = 200_000
     work_mem: str = "256MB"
     version: int = 1
-    labels: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.tolerance_minor < 0 or not 0 <= self.percent_millionths <= 1_000_000:

@@ -88,7 +88,10 @@ def _check_header(report: Report, header: Record) -> None:
     for name, wanted in (("priority", "01"), ("record_size", "094"), ("blocking", "10"), ("format", "1")):
         if header[name] != wanted:
             report.error(header, "constant", f"{name} must be {wanted}, not {header[name]!r}.", name)
-    if not _ROUTING.fullmatch(header["destination"]):
+    if header["destination"].isascii() and header["destination"].isdigit() and header["destination"][0] != "0":
+        # return files come back to the ten-digit id under which the company sent its own
+        report.warn(header, "destination", f"The immediate destination {header['destination']} is a company id, not a routing number.", "destination")
+    elif not _ROUTING.fullmatch(header["destination"]):
         report.error(header, "destination", f"The immediate destination must be a nine-digit routing number, not {header['destination']!r}.", "destination")
     if not header.get("origin"):
         report.error(header, "origin", "The immediate origin is blank.", "origin")

@@ -1,0 +1,150 @@
+"""Runs the levels in order over the two loaded sides and leaves the results in temporary tables.
+
+    load.load_file(connection, "internal", path, progress) or load.load_query(connection, "internal", query)
+    result = engine.run(connection, Spec())
+
+Afterwards `recon_match`, `recon_match_item`, `recon_suggestion` and `recon_discrepancy` hold what was found, by row
+number; read them in the same transaction. Every step is one SQL file over whole sides; only similarity scores and
+the subset search visit rows in Python, in bounded pages.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import psycopg
+
+from reconciliation.matching import rules
+from reconciliation.matching.fuzzy import Scorer
+from reconciliation.matching.macros import Texts
+from reconciliation.matching.spec import Spec
+
+ROUNDS = 8
+WORK = (
+    "recon_pair recon_group recon_group_item recon_suggestion recon_discrepancy recon_duplicate recon_ignored"
+    " recon_candidate recon_repeated recon_member_i recon_member_e recon_open_i recon_open_e recon_known_i"
+    " recon_known_e recon_token recon_crowded recon_same recon_chosen recon_bag recon_bag_row recon_bag_sum"
+    " recon_bag_hit recon_bag_item recon_bag_kept recon_crowd recon_near recon_scored"
+).split()
+
+
+def nothing(_: str) -> None:
+    """The progress of someone who does not look."""
+
+
+@dataclass(slots=True)
+class Result:
+    internal: int = 0
+    external: int = 0
+    matched_internal: int = 0
+    matched_external: int = 0
+    matches: int = 0
+    suggestions: int = 0
+    discrepancies: dict[str, int] = field(default_factory=dict)
+    levels: dict[int, int] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+class Run:
+    def __init__(self, connection: psycopg.Connection, spec: Spec, progress: Callable[[str], None]) -> None:
+        self.connection = connection
+        self.spec = spec
+        self.progress = progress
+        self.result = Result()
+        self.texts = Texts(spec, {})
+
+    def sql(self, name: str, **more: str) -> None:
+        self.connection.execute(self.texts(name, **more))  # type: ignore[arg-type]
+
+    def count(self, table: str) -> int:
+        row = self.connection.execute(f"SELECT count(*) FROM {table}").fetchone()  # type: ignore[arg-type]
+        assert row is not None
+        return int(row[0])
+
+    def phase(self, name: str, work: Callable[[], object]) -> None:
+        start = time.perf_counter()
+        work()
+        took = time.perf_counter() - start
+        self.result.seconds[name] = round(took, 3)
+        self.progress(f"{name}: {took:.1f} s")
+
+    def prepare(self) -> None:
+        run = self.connection.execute
+        for table in WORK:
+            run(f"DROP TABLE IF EXISTS pg_temp.{table} CASCADE")  # type: ignore[arg-type]
+        run(f"SET LOCAL work_mem = '{self.spec.work_mem}'")  # type: ignore[arg-type]
+        # Estimates over hashed keys are poor, and a wrong nested loop costs hours where a hash join costs a second.
+        run("SET LOCAL enable_nestloop = off")
+        run("SET LOCAL jit = off")
+        run("ANALYZE recon_internal")
+        run("ANALYZE recon_external")
+        self.sql("functions.sql")
+        row = run(
+            "SELECT min(extract(year FROM day))::int, max(extract(year FROM day))::int FROM"
+            " (SELECT day FROM recon_internal UNION ALL SELECT day FROM recon_external) d"
+        ).fetchone()
+        assert row is not None
+        closed = self.spec.closed_days(row[0], row[1]) if row[0] is not None else {}
+        self.texts = Texts(self.spec, closed)
+        self.sql("results.sql")
+        rules.ignore(self.connection, self.spec)
+
+    def exact(self) -> None:
+        self.sql("exact.sql")
+        self.connection.execute("ANALYZE recon_pair")
+
+    def open_rows(self) -> None:
+        for side, letter in (("internal", "i"), ("external", "e")):
+            self.sql("open.sql", side=side, letter=letter)
+
+    def tokens(self) -> None:
+        grams = {f"grams_{letter}": self.texts("grams.sql", letter=letter) for letter in "ie"}
+        self.sql("tokens.sql", **grams)
+
+    def references(self) -> None:
+        self.sql("keys.sql")
+        for _ in range(ROUNDS):
+            self.sql("resolve.sql")
+            if not self.count("recon_chosen"):
+                break
+            self.sql("chosen.sql")
+            self.sql("close.sql")
+        self.sql("twins.sql")
+        self.sql("close.sql")
+
+    def groups(self) -> None:
+        self.sql("groups.sql")
+        self.sql("close.sql")
+
+    def similar(self) -> None:
+        self.sql("pairs.sql")
+        self.connection.execute("CREATE TEMP TABLE recon_scored (LIKE recon_candidate) ON COMMIT DROP")
+        scorer = Scorer(self.connection, self.spec, self.texts)
+        scorer.run()
+        self.sql("near_done.sql")
+        for _ in range(ROUNDS):
+            if not scorer.confirm():
+                break
+            self.sql("close.sql")
+
+    def go(self) -> Result:
+        levels = set(self.spec.levels)
+        self.phase("prepare", self.prepare)
+        if 1 in levels:
+            self.phase("level 1", self.exact)
+        self.phase("normalise", self.open_rows)
+        self.phase("texts", self.tokens)
+        if 2 in levels:
+            self.phase("level 2", self.references)
+        if 4 in levels:
+            self.phase("level 4 keys", self.groups)
+        if 3 in levels:
+            self.phase("level 3", self.similar)
+        return self.result
+
+
+def run(connection: psycopg.Connection, spec: Spec, progress: Callable[[str], None] = nothing) -> Result:
+    """Match what `load` has put into recon_internal and recon_external. Call it inside a transaction."""
+    return Run(connection, spec, progress).go()

@@ -1,0 +1,115 @@
+"""Pieces of SQL that several levels share, written once: what explains an amount, and how far two days are apart."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from typing import Any
+
+from payos.kernel import sqlfile
+from reconciliation.matching.spec import Spec
+
+RETURN_WORDS = r"'\m(return|returned|reversal|reversed|refund|refunded|chargeback|storno|devolu[a-z]*|bounce[d]?|rtn|R[0-9]{2})\M'"
+FEE_WORDS = r"'\m(fee|fees|charge|charges|commission|tariff|comision|tarifa)\M'"
+LABEL_WORDS = r"'^(REF|REFERENCE|INV|INVOICE|PAY|PAYMENT|PMT|TRF|TRANSFER|TXN|TRN|TX|ID|NO|NR|NUM|ORDER|ORD|PO|RFB|ROC|EREF|E2E|UTR)+$'"
+BATCH_WORDS = r"'\m(settle[a-z]*|payout[s]?|batch[a-z]*|bulk|deposit[s]?|total|disburse[a-z]*|collection[s]?|sweep|lump|aggregate[d]?|consolidated|daily|net|group)\M'"
+TOKEN = re.compile(r"\{([a-z_]+)\}")
+
+
+def fee(i: str = "i", e: str = "e") -> str:
+    """The fee that either side declares; none when they contradict each other."""
+    return (
+        f"CASE WHEN coalesce({i}.fee_minor, 0) = 0 THEN nullif(abs({e}.fee_minor), 0)"
+        f" WHEN coalesce({e}.fee_minor, 0) = 0 OR abs({e}.fee_minor) = abs({i}.fee_minor) THEN abs({i}.fee_minor) END"
+    )
+
+
+def tolerance(spec: Spec, i: str = "i") -> str:
+    if not spec.percent_millionths:
+        return str(spec.tolerance_minor)
+    return f"greatest({spec.tolerance_minor}, abs({i}.amount_minor)::numeric * {spec.percent_millionths} / 1000000)"
+
+
+def amount_kind(spec: Spec, i: str = "i", e: str = "e") -> str:
+    """1 equal, 2 net of a declared fee, 3 within tolerance, 4 both, 5 the other direction, NULL unexplained.
+
+    A cost always takes away: money in arrives smaller, money out leaves smaller (the fee was kept back) or larger
+    (it was added). Fees that both sides declare and that differ explain nothing: that is a fee variance.
+    """
+    gap = f"({e}.amount_minor - {i}.amount_minor)"
+    limit = tolerance(spec, i)
+    cost = fee(i, e)
+    clash = (
+        f"(coalesce({i}.fee_minor, 0) <> 0 AND coalesce({e}.fee_minor, 0) <> 0"
+        f" AND abs({i}.fee_minor) <> abs({e}.fee_minor))"
+    )
+    return (
+        f"CASE WHEN {clash} THEN NULL WHEN {gap} = 0 THEN 1"
+        f" WHEN {gap} = -({cost}) OR ({i}.amount_minor < 0 AND {gap} = ({cost})) THEN 2"
+        f" WHEN abs({gap}) <= {limit} AND {gap} BETWEEN -abs({i}.amount_minor) / 20 AND abs({i}.amount_minor) / 20 THEN 3"
+        f" WHEN abs({gap} + sign({i}.amount_minor) * ({cost})) <= {limit} THEN 4"
+        f" WHEN {e}.amount_minor = -{i}.amount_minor THEN 5 END"
+    )
+
+
+def days_apart(spec: Spec, closed: dict[str, tuple[date, ...]], a: str, b: str, currency: str) -> str:
+    """Days from `a` to `b`: Mondays to Fridays less the currency's closed days, or calendar days."""
+    if spec.window_kind == "calendar":
+        return f"({b} - {a})"
+    return f"CASE WHEN {a} = {b} THEN 0 ELSE {_ordinal(closed, b, currency)} - {_ordinal(closed, a, currency)} END"
+
+
+def _ordinal(closed: dict[str, tuple[date, ...]], day: str, currency: str) -> str:
+    weekday = f"(({day} - DATE '1900-01-01') / 7 * 5 + least(({day} - DATE '1900-01-01') % 7, 4))"
+    cases = [
+        f"WHEN '{code}' THEN {_before(days, day)}" for code, days in sorted(closed.items()) if code and days
+    ]
+    rest = _before(closed.get("", ()), day)
+    return f"({weekday} - " + (f"CASE {currency} {' '.join(cases)} ELSE {rest} END)" if cases else f"{rest})")
+
+
+def _before(days: tuple[date, ...], day: str) -> str:
+    if not days:
+        return "0"
+    return f"width_bucket({day}, '{{{','.join(d.isoformat() for d in days)}}}'::date[])"
+
+
+class Texts:
+    """The SQL files with their pieces filled in for one spec."""
+
+    def __init__(self, spec: Spec, closed: dict[str, tuple[date, ...]]) -> None:
+        self.pieces: dict[str, str] = {
+            "fee": fee(),
+            "amount_kind": amount_kind(spec),
+            "days": days_apart(spec, closed, "i.day", "e.day", "i.currency"),
+            "bag_days": (
+                f"(abs({days_apart(spec, closed, 'i.last_day', 'e.last_day', 'i.currency')}) <= {spec.window_days}"
+                f" OR abs({days_apart(spec, closed, 'i.first_day', 'e.first_day', 'i.currency')}) <= {spec.window_days}"
+                " OR e.last_day BETWEEN i.first_day AND i.last_day)"
+            ),
+            "window": str(spec.window_days),
+            "window_calendar": str(spec.window_days * 2 + 4),
+            "tolerance_minor": str(spec.tolerance_minor),
+            "confirm_score": str(spec.confirm_score),
+            "suggest_score": str(spec.suggest_score),
+            "per_item": str(spec.suggestions_per_item),
+            "margin": str(spec.margin),
+            "block_pairs": str(spec.block_pairs),
+            "crowd_pairs": str(spec.crowd_pairs),
+            "pair_budget": str(spec.pair_budget),
+            "hot_rows": "200",
+            "token_length": "5",
+            "token_words": "40",
+            "token_joined": "5",
+            "return_words": RETURN_WORDS,
+            "fee_words": FEE_WORDS,
+            "label_words": LABEL_WORDS,
+            "batch_words": BATCH_WORDS,
+        }
+
+    def __call__(self, name: str, **more: str) -> str:
+        return self.fill(sqlfile.load(__file__, name), **more)
+
+    def fill(self, text: str, **more: str) -> str:
+        pieces: dict[str, Any] = self.pieces | more
+        return TOKEN.sub(lambda found: pieces.get(found[1], found[0]), text)

@@ -1,0 +1,118 @@
+"""How alike two open rows are, as an integer from 0 to 100 and the reasons for it. Pure functions, no floats kept.
+
+A reference weighs most: cut short or mistyped it speaks for the pair; a different whole reference speaks against it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from rapidfuzz import fuzz
+from rapidfuzz.distance import OSA
+
+AMOUNT = {1: 25, 2: 22, 3: 14, 4: 14, 5: 0}
+AMOUNT_WORD = {1: "equal", 2: "net of fee", 3: "within tolerance", 4: "net of fee within tolerance", 5: "opposite sign"}
+SHORTEST_PART = 5
+SHORTEST_TYPO = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    rid: int
+    ref: str
+    name: str
+    description: str
+    type: str
+    batch: str
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    total: int
+    reference: str  # equal | none | one_side | truncated | mistyped | similar | different | foreign
+    reference_points: int
+    name_points: int
+    evidence: dict[str, Any]
+
+    @property
+    def has_anchor(self) -> bool:
+        """Something beyond amount and date says that these two are one."""
+        return self.reference_points >= 20 or self.name_points >= 20
+
+
+@lru_cache(maxsize=1 << 16)
+def shape(ref: str) -> str:
+    """INV20257 -> A9: which scheme a reference belongs to, whatever its number."""
+    kinds = ["9" if mark.isdigit() else "A" for mark in ref]
+    return "".join(kind for index, kind in enumerate(kinds) if index == 0 or kinds[index - 1] != kind)
+
+
+def compare_references(mine: str, theirs: str, foreign: bool) -> tuple[str, int]:
+    if not mine and not theirs:
+        return "none", 0
+    if not mine or not theirs:
+        return "one_side", 0
+    if mine == theirs:
+        return "equal", 45
+    short, long = sorted((mine, theirs), key=len)
+    if len(short) >= SHORTEST_PART and len(short) * 10 >= len(long) * 3 and short != long:
+        if long.startswith(short) or long.endswith(short):
+            return "truncated", 42
+        if len(short) >= 8 and short in long:
+            return "truncated", 35
+    if len(short) >= SHORTEST_TYPO:
+        distance = OSA.distance(mine, theirs, score_cutoff=3)
+        if distance <= 1:
+            return "mistyped", 32
+        if distance == 2 and len(short) >= 8:
+            return "mistyped", 24
+        if distance == 3 and len(short) >= 12:
+            return "similar", 10
+    return ("foreign", -15) if foreign else ("different", -45)
+
+
+def compare_names(mine: Side, theirs: Side) -> tuple[str, int]:
+    if mine.name and theirs.name:
+        if mine.name == theirs.name:
+            return "equal", 34
+        ratio = max(int(fuzz.token_set_ratio(mine.name, theirs.name)), int(fuzz.ratio(mine.name, theirs.name)))
+        short, long = sorted((mine.name, theirs.name), key=len)
+        if len(short) >= 6 and long.startswith(short):
+            return "shortened", 32
+        if ratio >= 92:
+            return "very similar", 30
+        if ratio >= 80:
+            return "similar", 20
+        if ratio >= 60:
+            return "somewhat similar", 4
+        return "different", -25
+    name, text = (mine.name, theirs.description) if mine.name else (theirs.name, mine.description)
+    if name and text:
+        folded = " ".join("".join(c if c.isalnum() else " " for c in text.upper()).split())
+        if f" {name} " in f" {folded} ":
+            return "in text", 30
+        if len(name) >= 8 and int(fuzz.partial_ratio(name, folded)) >= 92:
+            return "nearly in text", 20
+    return "unknown", 0
+
+
+def compare(mine: Side, theirs: Side, amount_kind: int, days: int, foreign: bool) -> Score:
+    reference, reference_points = compare_references(mine.ref, theirs.ref, foreign)
+    name, name_points = compare_names(mine, theirs)
+    total = AMOUNT[amount_kind] + reference_points + name_points + max(0, 12 - 2 * abs(days))
+    text = 0
+    if mine.description and theirs.description:
+        ratio = int(fuzz.token_set_ratio(mine.description.upper(), theirs.description.upper()))
+        text = 12 if ratio >= 95 else 6 if ratio >= 80 else 0
+    total += text
+    if mine.batch and theirs.batch:
+        total += 10 if mine.batch == theirs.batch else -10
+    if mine.type and mine.type.upper() == theirs.type.upper():
+        total += 3
+    evidence = {
+        "amount": AMOUNT_WORD[amount_kind], "days": days, "reference": reference, "counterparty": name,
+        "narrative_points": text,
+    }  # fmt: skip
+    return Score(max(0, min(100, total)), reference, reference_points, name_points, evidence)

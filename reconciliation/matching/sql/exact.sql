@@ -1,0 +1,28 @@
+-- Level 1, and what the same exact reference settles at once: amounts equal, net of a declared fee, or within
+-- tolerance. Only references that occur once on each side are joined, so a pair found here has no rival by
+-- construction; repeated references wait for resolve.sql. The key is a hash: the texts are compared as well.
+CREATE TEMP TABLE recon_repeated ON COMMIT DROP AS
+    SELECT key FROM recon_internal WHERE key IS NOT NULL GROUP BY key HAVING count(*) > 1
+    UNION ALL
+    SELECT key FROM recon_external WHERE key IS NOT NULL GROUP BY key HAVING count(*) > 1;
+ANALYZE recon_repeated;
+
+INSERT INTO recon_pair (i, e, level, method, confidence, days, difference_minor, fee_minor, reference_kind)
+SELECT i, e,
+       CASE WHEN amount_kind = 1 AND same_text THEN 1 ELSE 2 END,
+       CASE amount_kind WHEN 1 THEN 'reference' WHEN 2 THEN 'reference_net_of_fee'
+                        WHEN 3 THEN 'reference_tolerance' ELSE 'reference_net_of_fee' END,
+       CASE amount_kind WHEN 1 THEN 100 WHEN 2 THEN 98 WHEN 3 THEN 97 ELSE 95 END,
+       days,
+       CASE amount_kind WHEN 3 THEN gap WHEN 4 THEN gap + sign(i_amount) * fee ELSE 0 END,
+       CASE WHEN amount_kind IN (2, 4) THEN fee END,
+       1
+FROM (
+    SELECT i.rid AS i, e.rid AS e, i.reference = e.reference AS same_text, i.amount_minor AS i_amount,
+           e.amount_minor - i.amount_minor AS gap, {fee} AS fee, {amount_kind} AS amount_kind, {days} AS days
+    FROM recon_internal i
+    JOIN recon_external e ON e.key = i.key AND e.currency = i.currency
+    WHERE upper(e.reference) = upper(i.reference)
+      AND NOT EXISTS (SELECT FROM recon_repeated r WHERE r.key = i.key)
+) found
+WHERE amount_kind < 5 AND abs(days) <= {window};

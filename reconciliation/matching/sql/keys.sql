@@ -1,0 +1,51 @@
+-- Who names whom: pairs that share a reference, whatever their amounts, each by its surest kind.
+--   1 the same text but for case    2 the same but for punctuation and zeros    3 our own id as their reference
+--   4 named inside a text           5 the same but for a prefix
+-- A word that so many rows carry that it tells nothing apart ("PAYMENT") is no reference: crowded keys are left out.
+CREATE TEMP TABLE recon_crowded ON COMMIT DROP AS
+SELECT ref FROM (SELECT ref, sum(n) AS n FROM recon_open_i WHERE ref <> '' GROUP BY ref) i
+JOIN (SELECT ref, sum(n) AS n FROM recon_open_e WHERE ref <> '' GROUP BY ref) e USING (ref)
+WHERE i.n * e.n > {crowd_pairs};
+
+UPDATE recon_open_i SET ref = '', core = '' WHERE ref IN (SELECT ref FROM recon_crowded);
+UPDATE recon_open_e SET ref = '', core = '' WHERE ref IN (SELECT ref FROM recon_crowded);
+DELETE FROM recon_token WHERE token IN (SELECT token FROM recon_token GROUP BY token HAVING count(*) > {crowd_pairs});
+
+CREATE TEMP TABLE recon_same ON COMMIT DROP AS
+SELECT i, e, min(kind)::smallint AS kind
+FROM (
+    SELECT i.rid AS i, e.rid AS e, CASE WHEN i.reference = e.reference THEN 1 ELSE 2 END AS kind
+    FROM recon_open_i i JOIN recon_open_e e ON e.ref = i.ref
+    WHERE i.ref <> ''
+    UNION ALL
+    SELECT i.rid, e.rid, 3 FROM recon_open_e e JOIN recon_open_i i ON upper(i.ext_id) = e.reference
+    UNION ALL
+    SELECT i.rid, t.rid, 4 FROM recon_token t JOIN recon_open_i i ON i.ref = t.token WHERE t.side = 'E'
+    UNION ALL
+    SELECT t.rid, e.rid, 4 FROM recon_token t JOIN recon_open_e e ON e.ref = t.token WHERE t.side = 'I'
+    UNION ALL
+    SELECT i.rid, e.rid, 5
+    FROM recon_open_i i JOIN recon_open_e e ON e.core = i.core AND e.ref <> i.ref
+    WHERE i.core <> ''
+      AND (i.prefix = '' OR e.prefix = '' OR strpos(i.prefix, e.prefix) > 0 OR strpos(e.prefix, i.prefix) > 0
+           OR e.prefix ~ {label_words})
+      AND i.core NOT IN (SELECT core FROM recon_open_i GROUP BY core HAVING count(*) > 20)
+) found
+GROUP BY i, e;
+ANALYZE recon_same;
+
+INSERT INTO recon_candidate
+SELECT i, e, kind, amount_kind, days,
+       CASE amount_kind WHEN 3 THEN gap WHEN 4 THEN gap + sign(i_amount) * fee ELSE 0 END,
+       CASE WHEN amount_kind IN (2, 4) THEN fee END,
+       kind * 10 + amount_kind + CASE WHEN amount_kind = 5 THEN 30 ELSE 0 END
+FROM (
+    SELECT s.i, s.e, s.kind, i.amount_minor AS i_amount, e.amount_minor - i.amount_minor AS gap,
+           {fee} AS fee, {days} AS days,
+           CASE WHEN e.amount_minor = -i.amount_minor AND (e.back OR i.back) THEN NULL ELSE {amount_kind} END AS amount_kind
+    FROM recon_same s
+    JOIN recon_open_i i ON i.rid = s.i
+    JOIN recon_open_e e ON e.rid = s.e
+    WHERE e.currency = i.currency
+) x
+WHERE amount_kind IS NOT NULL AND abs(days) <= {window};

@@ -1,0 +1,55 @@
+-- The same reference and amount more than once on one side, once on the other: the first row is the item, the later
+-- ones are its duplicates. First means: the counterparty agrees, then the earlier day, then the shorter and smaller
+-- id. Where both sides repeat and their days differ, nothing says which is whose: those stay ties.
+CREATE TEMP TABLE recon_star ON COMMIT DROP AS
+WITH best AS (
+    SELECT c.i, c.e, c.kind, c.amount_kind, c.days, c.fee_minor, c.rank,
+           min(rank) OVER (PARTITION BY i) AS best_i, min(rank) OVER (PARTITION BY e) AS best_e,
+           count(*) OVER (PARTITION BY i) AS all_i, count(*) OVER (PARTITION BY e) AS all_e
+    FROM recon_candidate c
+), tied AS (
+    SELECT b.*,
+           count(*) OVER (PARTITION BY i, rank) AS tied_i, count(*) OVER (PARTITION BY e, rank) AS tied_e,
+           max(all_e) OVER (PARTITION BY i, rank) AS widest_e, max(all_i) OVER (PARTITION BY e, rank) AS widest_i
+    FROM best b
+    WHERE rank = best_i AND rank = best_e AND amount_kind <= 2 AND kind <= 4
+)
+SELECT i, e, kind, amount_kind, days, fee_minor, 'E'::"char" AS many FROM tied WHERE tied_i > 1 AND widest_e = 1
+UNION ALL
+SELECT i, e, kind, amount_kind, days, fee_minor, 'I'::"char" FROM tied WHERE tied_e > 1 AND widest_i = 1;
+
+CREATE TEMP TABLE recon_star_row ON COMMIT DROP AS
+SELECT s.*, mi.rid AS i_rid, me.rid AS e_rid, mi.place AS i_place, me.place AS e_place,
+       row_number() OVER (
+           PARTITION BY s.many, CASE s.many WHEN 'E' THEN s.i ELSE s.e END
+           ORDER BY (oi.name = oe.name) DESC, CASE s.many WHEN 'E' THEN oe.day ELSE oi.day END,
+                    CASE s.many WHEN 'E' THEN length(oe.ext_id) ELSE length(oi.ext_id) END,
+                    CASE s.many WHEN 'E' THEN oe.ext_id ELSE oi.ext_id END,
+                    CASE s.many WHEN 'E' THEN me.place ELSE mi.place END
+       ) AS turn
+FROM recon_star s
+JOIN recon_open_i oi ON oi.rid = s.i
+JOIN recon_open_e oe ON oe.rid = s.e
+JOIN recon_each_i mi ON mi.bundle = s.i AND (s.many = 'I' OR mi.place = 1)
+JOIN recon_each_e me ON me.bundle = s.e AND (s.many = 'E' OR me.place = 1);
+
+-- The one side may itself be a bundle of identical rows: they take the first turns in order.
+INSERT INTO recon_pair (i, e, level, method, confidence, days, difference_minor, fee_minor, reference_kind, rivals)
+SELECT CASE r.many WHEN 'E' THEN one.rid ELSE r.i_rid END, CASE r.many WHEN 'E' THEN r.e_rid ELSE one.rid END,
+       CASE WHEN r.kind = 1 AND r.amount_kind = 1 THEN 1 ELSE 2 END, 'reference_first_of_duplicates', 90, r.days, 0,
+       r.fee_minor, r.kind, 1
+FROM recon_star_row r
+JOIN (SELECT 'E'::"char" AS many, * FROM recon_each_i UNION ALL SELECT 'I', * FROM recon_each_e) one
+  ON one.many = r.many AND one.bundle = CASE r.many WHEN 'E' THEN r.i ELSE r.e END AND one.place = r.turn;
+
+INSERT INTO recon_duplicate
+SELECT r.many, CASE r.many WHEN 'E' THEN r.e_rid ELSE r.i_rid END,
+       first_value(CASE r.many WHEN 'E' THEN r.e_rid ELSE r.i_rid END) OVER (
+           PARTITION BY r.many, CASE r.many WHEN 'E' THEN r.i ELSE r.e END ORDER BY r.turn)
+FROM recon_star_row r;
+DELETE FROM recon_duplicate d USING recon_pair p
+WHERE d.rid = CASE d.side WHEN 'E' THEN p.e ELSE p.i END;
+
+DROP TABLE IF EXISTS recon_chosen;
+CREATE TEMP TABLE recon_chosen ON COMMIT DROP AS SELECT i, e FROM recon_star;
+DROP TABLE recon_star, recon_star_row;
