@@ -36,4 +36,10 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "payment partitions": every(6 * 3600, "ingestion.tasks.make_partitions"),
     "holding period": every(300, "ingestion.tasks.release_held_payments"),
     "old payment references": every(600, "ingestion.tasks.forget_old_references"),
+    # settlement
+    "close windows": every(2, "settlement.tasks.close_windows", "settlement"),
+    "execute transfers": every(2, "settlement.tasks.execute", "settlement"),
+    "ask about unknown transfers": every(2, "settlement.tasks.ask", "settlement"),
+    "bank files": every(20, "settlement.tasks.files", "settlement"),
+    "late transfers": every(60, "settlement.tasks.find_late", "settlement"),
 }
