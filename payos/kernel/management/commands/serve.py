@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -108,7 +109,7 @@ class Command(BaseCommand):
             call_command("migrate", verbosity=0, interactive=False)
             if settings.EMBEDDED and not options["no_demo"] and "seed_demo" in get_commands():
                 self._say("Making demo data where there are none ...")
-                call_command("seed_demo", verbosity=0)
+                call_command("seed_demo", verbosity=0, stdout=io.StringIO())  # the block at the end says it
             if not settings.EMBEDDED:
                 self._say("Collecting static files ...")
                 call_command("collectstatic", verbosity=0, interactive=False)
