@@ -41,7 +41,7 @@ def host_key(path: Path) -> asyncssh.SSHKey:
 
 
 def _folders(root: Path, channel: asyncssh.SSHServerChannel) -> asyncssh.SFTPServer:
-    return asyncssh.SFTPServer(channel, chroot=str(root))
+    return asyncssh.SFTPServer(channel, chroot=str(root).encode())
 
 
 async def serve_folders(root: Path, data: Path, host: str, port: int, key: str) -> int:
