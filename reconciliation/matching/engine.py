@@ -27,7 +27,7 @@ WORK = (
     " recon_candidate recon_repeated recon_member_i recon_member_e recon_open_i recon_open_e recon_known_i"
     " recon_known_e recon_token recon_crowded recon_same recon_chosen recon_bag recon_bag_row recon_bag_sum"
     " recon_bag_hit recon_bag_item recon_bag_kept recon_crowd recon_near recon_scored recon_bunch_item"
-    " recon_bunch recon_line recon_bunch_hit recon_bunch_sure recon_bunch_row recon_bunch_all recon_left recon_unsettled"
+    " recon_bunch recon_bunch_total recon_line recon_bunch_hit recon_bunch_sure recon_bunch_row recon_bunch_all recon_left recon_unsettled"
     " recon_tie recon_found recon_part recon_cluster"
 ).split()
 

@@ -104,7 +104,7 @@ class Texts:
             "crowd_pairs": str(spec.crowd_pairs),
             "pair_budget": str(spec.pair_budget),
             "hot_rows": "200",
-            "token_length": "5",
+            "token_length": "4",
             "token_words": "40",
             "token_joined": "5",
             "return_words": RETURN_WORDS,

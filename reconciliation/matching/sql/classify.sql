@@ -16,11 +16,18 @@ SELECT l.side, each.rid, t.twin
 FROM (
     SELECT l.side, l.rid, min(x.rid) AS twin
     FROM recon_left l
-    JOIN (SELECT 'I'::"char" AS side, rid, currency, amount_minor, reference, day FROM recon_internal
-          UNION ALL SELECT 'E', rid, currency, amount_minor, reference, day FROM recon_external) x
-      ON x.side = l.side AND x.currency = l.currency AND x.amount_minor = l.amount_minor AND x.rid <> l.rid
-    WHERE l.ref <> '' AND x.reference <> '' AND pg_temp.recon_normal(x.reference) = l.ref
-      AND x.day BETWEEN l.day - {window_calendar} AND l.day + {window_calendar}
+    JOIN (
+        -- OFFSET 0: the normal form is dear, so only rows of a left-over amount are brought into it.
+        SELECT l.side, x.rid, x.currency, x.amount_minor, x.reference, x.day
+        FROM (SELECT DISTINCT side, currency, amount_minor FROM recon_left WHERE ref <> '') l
+        JOIN (SELECT 'I'::"char" AS side, rid, currency, amount_minor, reference, day FROM recon_internal
+              UNION ALL SELECT 'E', rid, currency, amount_minor, reference, day FROM recon_external) x
+          ON x.side = l.side AND x.currency = l.currency AND x.amount_minor = l.amount_minor
+        WHERE x.reference <> ''
+        OFFSET 0
+    ) x ON x.side = l.side AND pg_temp.recon_normal(x.reference) = l.ref
+       AND x.currency = l.currency AND x.amount_minor = l.amount_minor AND x.rid <> l.rid
+    WHERE l.ref <> '' AND x.day BETWEEN l.day - {window_calendar} AND l.day + {window_calendar}
       AND NOT EXISTS (SELECT FROM recon_unsettled u WHERE u.side = x.side AND u.rid = x.rid)
     GROUP BY l.side, l.rid
 ) t

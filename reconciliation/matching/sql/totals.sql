@@ -37,6 +37,11 @@ FROM (
     HAVING sum(n) > 1
 ) x;
 
+CREATE TEMP TABLE recon_bunch_total ON COMMIT DROP AS
+SELECT *, 1 AS mode, gross AS total FROM recon_bunch
+UNION ALL
+SELECT *, 2, plain - sign(plain)::int * fees FROM recon_bunch WHERE plain - sign(plain)::int * fees <> gross;
+
 CREATE TEMP TABLE recon_line ON COMMIT DROP AS
 SELECT 'E'::"char" AS side, rid, currency, amount_minor, day, name, ref, back, coalesce(fee_minor, 0) AS fee,
        (type || ' ' || description || ' ' || reference) ~* {batch_words} AS told,
@@ -49,13 +54,12 @@ FROM recon_open_i WHERE NOT charge;
 
 CREATE TEMP TABLE recon_bunch_hit ON COMMIT DROP AS
 SELECT g.bunch, g.scheme, g.side AS many, l.rid AS line, g.n, g.gross, g.plain, g.fees, l.amount_minor, g.members, g.tag,
-       v.mode, (g.name <> '' AND l.name <> '' AND (g.name = l.name OR starts_with(g.name, l.name) OR starts_with(l.name, g.name)))
+       g.mode, (g.name <> '' AND l.name <> '' AND (g.name = l.name OR starts_with(g.name, l.name) OR starts_with(l.name, g.name)))
                OR (g.name <> '' AND strpos(l.said, g.name) > 0) AS same_name,
        l.told, l.ref, g.name, l.name AS line_name
-FROM recon_bunch g
-CROSS JOIN LATERAL (VALUES (1, g.gross), (2, g.plain - sign(g.plain)::int * g.fees)) v(mode, total)
-JOIN recon_line l ON l.currency = g.currency AND l.amount_minor = v.total AND l.side <> g.side AND l.n = 1
-WHERE (v.mode = 1 OR v.total <> g.gross)
+FROM recon_bunch_total g
+JOIN recon_line l ON l.currency = g.currency AND l.amount_minor = g.total
+WHERE l.side <> g.side AND l.n = 1
   AND abs(CASE g.side WHEN 'I' THEN {bunch_days} ELSE -({bunch_days}) END) <= {window}
   AND NOT l.back;
 
