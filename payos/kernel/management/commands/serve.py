@@ -12,7 +12,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command, get_commands
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
 from payos.embedded.home import EmbeddedError, Home
 from payos.supervisor import console, orphans, preflight, services
@@ -113,6 +113,8 @@ class Command(BaseCommand):
             if not settings.EMBEDDED:
                 self._say("Collecting static files ...")
                 call_command("collectstatic", verbosity=0, interactive=False)
+        except CommandError as error:
+            raise Refused(str(error)) from error
         except DatabaseError as error:
             where = self.home if settings.EMBEDDED else "DATABASE_URL"
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
