@@ -6,7 +6,7 @@ class PartnersConfig(AppConfig):
     verbose_name = "Partners and people"
 
     def ready(self) -> None:
-        from partners import demo, roles, secondfactor
+        from partners import demo, roles, schema, secondfactor  # noqa: F401  (schema registers itself)
         from payos.kernel import demo as demo_registry
         from payos.kernel import rotation, security
 
