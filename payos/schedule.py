@@ -31,4 +31,7 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "webhook delivery": every(1, "webhooks.tasks.deliver_due", "webhooks"),
     "webhooks of switched-off endpoints": every(60, "webhooks.tasks.sweep_disabled", "webhooks"),
     "old webhook attempts": every(3600, "webhooks.tasks.forget_old_attempts"),
+    # console
+    "rollups": every(60, "console.tasks.roll_latest"),
+    "rollups again": every(1800, "console.tasks.roll_again"),
 }

@@ -2,7 +2,8 @@
 
 httpcore (the engine of httpx) is used directly because its network backend is the one place where a name becomes an
 address: what `PinnedBackend` checks is what it connects to, and TLS still verifies the name of the URL. Redirects are
-answers like any other, never followed. Each endpoint has a pool of its own: no endpoint waits for another's sockets.
+answers like any other, never followed. Each endpoint keeps its own idle connections, in a plain stack:
+no endpoint waits for another's, and taking one costs the same however many there are.
 """
 
 from __future__ import annotations
@@ -151,28 +152,44 @@ class Sender:
     ) -> None:
         self._tls = tls or ssl.create_default_context()
         self._backend = PinnedBackend(resolver)
-        self._pools: OrderedDict[uuid.UUID, httpcore.AsyncConnectionPool] = OrderedDict()
+        self._idle: OrderedDict[uuid.UUID, list[httpcore.AsyncHTTPConnection]] = OrderedDict()
+        self._leaving: set[asyncio.Future[None]] = set()
         self._timeout = timeout
-        connect = min(policy.CONNECT_SECONDS, timeout)
-        self._extensions = {"timeout": {"connect": connect, "read": timeout, "write": timeout, "pool": timeout}}
+        # The whole exchange is timed as one; only getting connected has a limit of its own.
+        self._extensions = {"timeout": {"connect": min(policy.CONNECT_SECONDS, timeout)}}
 
-    def _pool(self, endpoint_id: uuid.UUID) -> httpcore.AsyncConnectionPool:
-        pool = self._pools.get(endpoint_id)
-        if pool is None:
-            pool = self._pools[endpoint_id] = httpcore.AsyncConnectionPool(
-                ssl_context=self._tls,
-                max_connections=100,
-                max_keepalive_connections=100,
-                keepalive_expiry=KEEP_ALIVE_SECONDS,
-                network_backend=self._backend,
-            )
-            while len(self._pools) > POOLS:
-                idle = next((key for key, old in self._pools.items() if not old.connections), None)
-                if idle is None:
-                    break
-                del self._pools[idle]
-        self._pools.move_to_end(endpoint_id)
-        return pool
+    def _borrow(self, key: uuid.UUID, origin: httpcore.Origin) -> httpcore.AsyncHTTPConnection:
+        """An idle connection of this endpoint that still holds, or a new one. The youngest first: the others may go."""
+        idle = self._idle.get(key)
+        while idle:
+            connection = idle.pop()
+            if connection.can_handle_request(origin) and connection.is_available() and not connection.has_expired():
+                return connection
+            self._closing(connection)
+        return httpcore.AsyncHTTPConnection(
+            origin=origin, ssl_context=self._tls, keepalive_expiry=KEEP_ALIVE_SECONDS, network_backend=self._backend
+        )
+
+    def _give_back(self, key: uuid.UUID, connection: httpcore.AsyncHTTPConnection) -> None:
+        if not connection.is_idle():
+            self._closing(connection)
+            return
+        self._idle.setdefault(key, []).append(connection)
+        self._idle.move_to_end(key)
+        while len(self._idle) > POOLS:
+            _, old = self._idle.popitem(last=False)
+            for stale in old:
+                self._closing(stale)
+
+    def _closing(self, connection: httpcore.AsyncHTTPConnection) -> None:
+        task = asyncio.ensure_future(connection.aclose())
+        self._leaving.add(task)
+        task.add_done_callback(self._left)
+
+    def _left(self, task: asyncio.Future[None]) -> None:
+        self._leaving.discard(task)
+        if not task.cancelled():
+            task.exception()  # how a connection that is thrown away ended interests nobody
 
     async def send(self, job: Job) -> Outcome:
         now = clock.now()
@@ -207,30 +224,41 @@ class Sender:
         target = addresses.parse(job.url, livemode=job.livemode)
         url = httpcore.URL(scheme=target.scheme, host=target.host, port=target.port, target=target.path)
         sent = [("host", target.authority), *headers.items(), ("content-length", str(len(job.body)))]
-        async with self._pool(job.endpoint_id).stream(
-            "POST", url, headers=sent, content=job.body, extensions=self._extensions
-        ) as response:
-            outcome.status = response.status
-            outcome.response_headers = {
-                _text(name)[:100]: _text(value)[:500] for name, value in response.headers[: policy.RESPONSE_HEADERS_KEPT]
-            }
-            stream = response.extensions.get("network_stream")
-            peer = stream.get_extra_info("server_addr") if stream is not None else None
-            outcome.address = str(peer[0])[:60] if peer else ""
-            outcome.retry_after = policy.retry_after(
-                next((_text(value) for name, value in response.headers if name.lower() == b"retry-after"), None), now=outcome.at
-            )
-            body = bytearray()
-            async for chunk in response.aiter_stream():
-                body += chunk
-                if len(body) > policy.RESPONSE_BYTES:
-                    break  # leaving the block closes the connection: the rest is never read
-            outcome.response_body = _text(bytes(body[: policy.RESPONSE_KEPT * 4]))[: policy.RESPONSE_KEPT]
+        request = httpcore.Request("POST", url, headers=sent, content=job.body, extensions=self._extensions)
+        connection = self._borrow(job.endpoint_id, url.origin)
+        try:
+            response = await connection.handle_async_request(request)
+            try:
+                await self._read(response, outcome)
+            finally:
+                await response.aclose()  # a body that was not read to its end closes the connection
+        finally:
+            self._give_back(job.endpoint_id, connection)
+
+    async def _read(self, response: httpcore.Response, outcome: Outcome) -> None:
+        outcome.status = response.status
+        outcome.response_headers = {
+            _text(name)[:100]: _text(value)[:500] for name, value in response.headers[: policy.RESPONSE_HEADERS_KEPT]
+        }
+        stream = response.extensions.get("network_stream")
+        peer = stream.get_extra_info("server_addr") if stream is not None else None
+        outcome.address = str(peer[0])[:60] if peer else ""
+        wait = next((value for name, value in response.headers if name.lower() == b"retry-after"), None)
+        outcome.retry_after = policy.retry_after(_text(wait), now=outcome.at) if wait is not None else None
+        body = bytearray()
+        async for chunk in response.aiter_stream():
+            body += chunk
+            if len(body) > policy.RESPONSE_BYTES:
+                break
+        outcome.response_body = _text(bytes(body[: policy.RESPONSE_KEPT * 4]))[: policy.RESPONSE_KEPT]
 
     async def close(self) -> None:
-        for pool in self._pools.values():
-            await pool.aclose()
-        self._pools.clear()
+        for idle in self._idle.values():
+            for connection in idle:
+                self._closing(connection)
+        self._idle.clear()
+        if self._leaving:
+            await asyncio.wait(self._leaving, timeout=2)
         self._backend.close()
 
 

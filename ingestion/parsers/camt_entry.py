@@ -169,6 +169,9 @@ class Entries:
             self.dropped += 1
         if len(self.transactions) > KEEP_XML:
             element.clear()
+            before = element.getprevious()
+            if before is not None and LOCAL[before.tag] == "TxDtls":
+                element.getparent().remove(before)
 
     def read(self, element: etree._Element, account_currency: str) -> Line | Reject:
         transactions, self.transactions = self.transactions, []

@@ -238,7 +238,8 @@ def _parse_lines(file: BinaryIO, profile: Profile | None) -> Events:
     def rows() -> Iterable[Row]:
         rejects.clear()
         file.seek(0)
-        for number, line in enumerate(LineBlocks(file, 1 << 20), 1):
+        lines = LineBlocks(file, 1 << 20)
+        for number, line in enumerate(lines, 1):
             if not line.strip():
                 continue
             try:
@@ -252,6 +253,8 @@ def _parse_lines(file: BinaryIO, profile: Profile | None) -> Events:
                 continue
             flat = flatten(record)
             yield number, [_value(flat.get(name, "")) for name in names]
+        if lines.problem:
+            rejects.append(Reject("end", lines.problem))
 
     for event in Table(layout, rows).events():
         yield event

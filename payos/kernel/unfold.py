@@ -38,7 +38,18 @@ NAVIGATION: list[tuple[str, list[dict[str, Any]]]] = [
             _page("Exception queue", "inbox", "admin:operations_case_changelist", "operations.view_case", badge="operations.badges.queue"),
             _page("Approvals", "verified_user", "admin:operations_approval_changelist", "operations.view_approval", badge="operations.badges.approvals"),
             _page("Alerts", "notifications_active", "admin:operations_alert_changelist", "operations.view_alert", badge="operations.badges.alerts"),
+            _page("Home", "space_dashboard", "admin:index", "operations.view_case"),
             _page("Trace", "travel_explore", "admin:console_trace", "operations.view_case"),
+        ],
+    ),
+    (
+        "Dashboards",
+        [
+            _page("Settlement", "event_upcoming", "admin:console_settlement", "settlement.view_settlementbatch"),
+            _page("Reconciliation", "balance", "admin:console_reconciliation", "reconciliation.view_run"),
+            _page("Ingestion", "input", "admin:console_ingestion", "ingestion.view_payment"),
+            _page("Webhooks", "webhook", "admin:console_webhooks", "webhooks.view_delivery"),
+            _page("Reports", "summarize", "admin:console_report_changelist", "console.view_report"),
         ],
     ),
     (
@@ -85,6 +96,7 @@ NAVIGATION: list[tuple[str, list[dict[str, Any]]]] = [
         "Set-up",
         [
             _page("Partners", "handshake", "admin:partners_partner_changelist", "partners.view_partner"),
+            _page("Branches at work", "monitoring", "admin:console_branches", "partners.view_branch"),
             _page("Branches", "storefront", "admin:partners_branch_changelist", "partners.view_branch"),
             _page("API keys", "key", "admin:partners_apikey_changelist", "partners.view_apikey"),
             _page("People", "group", "admin:partners_user_changelist", "partners.view_user"),
@@ -120,6 +132,7 @@ UNFOLD: dict[str, Any] = {
     "SITE_SUBHEADER": "Settlement and reconciliation",
     "SITE_SYMBOL": "account_balance",
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("console/favicon.svg")}],
+    "DASHBOARD_CALLBACK": "console.dashboards.home_context",
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
     "ENVIRONMENT": "payos.kernel.unfold.environment",

@@ -32,10 +32,10 @@ class Scorer:
     def _shapes(self) -> set[str]:
         """Schemes that our references have. A reference of a scheme that we never use says less against a pair."""
         rows = self.connection.execute(
-            "SELECT pg_temp.recon_normal(reference) FROM recon_internal WHERE key IS NOT NULL ORDER BY rid LIMIT %s",
+            "SELECT upper(reference) FROM (SELECT reference FROM recon_internal WHERE key IS NOT NULL ORDER BY rid LIMIT %s) x",
             [SHAPES_SEEN],
         ).fetchall()
-        counts = Counter(shape(row[0]) for row in rows)
+        counts = Counter(shape("".join(c for c in row[0] if c.isascii() and c.isalnum())) for row in rows)
         return {name for name, count in counts.items() if count * 500 >= len(rows)}
 
     def foreign(self, ref: str) -> bool:

@@ -1,12 +1,14 @@
 -- What level 1 left open, with the normal forms that the other levels compare.
 --   ref    upper case, no punctuation, no leading zeros in any run of digits ("inv-2025-007" = "INV20257")
+--   plain  the reference in upper case without punctuation, zeros kept
 --   core   ref without its leading letters, when at least five characters are left
 --   batch  the same as ref, of the batch id;  name  the counterparty, upper case, single spaces
 --   back   the row calls itself a return;  charge  the row is a fee
 -- Rows that nothing on their own side tells apart are one row here, with their number in n; recon_member keeps
 -- who they are. So ten thousand identical lines are one candidate, not a hundred million pairs.
 CREATE TEMP TABLE recon_all_{letter} ON COMMIT DROP AS
-SELECT y.*, CASE WHEN length(y.digits) >= 5 THEN y.digits ELSE '' END AS core,
+SELECT y.*, CASE WHEN y.ref = '' THEN '' ELSE regexp_replace(y.reference, '[^A-Z0-9]+', '', 'g') END AS plain,
+       CASE WHEN length(y.digits) >= 5 THEN y.digits ELSE '' END AS core,
        CASE WHEN length(y.digits) >= 5 THEN left(y.ref, length(y.ref) - length(y.digits)) ELSE '' END AS prefix
 FROM (
     SELECT x.*, coalesce(substring(x.ref FROM '[0-9].*'), '') AS digits

@@ -24,12 +24,14 @@ CREATE TEMP TABLE recon_group (
 );
 CREATE TEMP TABLE recon_group_item (match_no int NOT NULL, side "char" NOT NULL, rid int NOT NULL);
 CREATE TEMP TABLE recon_suggestion (
+    no int GENERATED ALWAYS AS IDENTITY,
     internal int[] NOT NULL,
     external int[] NOT NULL,
     confidence smallint NOT NULL,
     reason jsonb NOT NULL
 );
 CREATE TEMP TABLE recon_discrepancy (
+    no int GENERATED ALWAYS AS IDENTITY,
     type text NOT NULL,
     internal int[] NOT NULL,
     external int[] NOT NULL,

@@ -47,8 +47,8 @@ SELECT r.many, CASE r.many WHEN 'E' THEN r.e_rid ELSE r.i_rid END,
        first_value(CASE r.many WHEN 'E' THEN r.e_rid ELSE r.i_rid END) OVER (
            PARTITION BY r.many, CASE r.many WHEN 'E' THEN r.i ELSE r.e END ORDER BY r.turn)
 FROM recon_star_row r;
-DELETE FROM recon_duplicate d USING recon_pair p
-WHERE d.rid = CASE d.side WHEN 'E' THEN p.e ELSE p.i END;
+DELETE FROM recon_duplicate d USING recon_pair p WHERE d.side = 'I' AND d.rid = p.i;
+DELETE FROM recon_duplicate d USING recon_pair p WHERE d.side = 'E' AND d.rid = p.e;
 
 DROP TABLE IF EXISTS recon_chosen;
 CREATE TEMP TABLE recon_chosen ON COMMIT DROP AS SELECT i, e FROM recon_star;

@@ -1,0 +1,38 @@
+-- The best three counterparts of every row that is still open, by score. Written before the rest is classified.
+INSERT INTO recon_suggestion (internal, external, confidence, reason)
+SELECT ARRAY[i], ARRAY[e], score,
+       jsonb_build_object('amount', (ARRAY['equal', 'net of fee', 'within tolerance', 'net of fee', 'opposite sign'])[amount_kind],
+                          'days', days, 'difference_minor', difference_minor,
+                          'by', CASE WHEN kind = 6 THEN 'similarity' ELSE 'reference' END)
+FROM (
+    SELECT c.*, row_number() OVER (PARTITION BY i ORDER BY score DESC, abs(days), e) AS turn_i,
+           row_number() OVER (PARTITION BY e ORDER BY score DESC, abs(days), i) AS turn_e
+    FROM recon_candidate c
+    WHERE score >= {suggest_score}
+) x
+WHERE turn_i <= {per_item} OR turn_e <= {per_item};
+
+INSERT INTO recon_suggestion (internal, external, confidence, reason)
+SELECT DISTINCT ON (i, e) ARRAY[i], ARRAY[e], (ARRAY[70, 66, 66, 62])[kind],
+       jsonb_build_object('reference', 'the same', 'amount', 'different', 'days', days, 'difference_minor', amount_e - amount_i)
+FROM recon_tie t
+WHERE kind <= 4 AND of_i <= {per_item} AND of_e <= {per_item}
+  AND NOT EXISTS (SELECT FROM recon_candidate c WHERE c.i = t.i AND c.e = t.e AND c.score >= {suggest_score})
+ORDER BY i, e, kind;
+
+INSERT INTO recon_suggestion (internal, external, confidence, reason)
+SELECT x.internal, x.external, 50, x.reason
+FROM (
+    SELECT CASE h.many WHEN 'I' THEN g.rids ELSE ARRAY[h.line] END AS internal,
+           CASE h.many WHEN 'I' THEN ARRAY[h.line] ELSE g.rids END AS external,
+           jsonb_build_object('total_of', h.tag, 'rows', h.n) AS reason,
+           row_number() OVER (PARTITION BY h.many, h.line ORDER BY h.same_name DESC, h.scheme, h.bunch) AS turn
+    FROM recon_bunch_hit h
+    JOIN recon_bunch b USING (bunch)
+    JOIN LATERAL (SELECT array_agg(i.rid ORDER BY i.rid) AS rids FROM recon_bunch_item i
+                  WHERE i.side = b.side AND i.scheme = b.scheme AND i.tag = b.tag AND i.currency = b.currency) g ON true
+    WHERE h.n <= 2000
+) x
+WHERE turn <= {per_item} AND NOT EXISTS (
+    SELECT FROM unnest(x.internal) r WHERE r NOT IN (SELECT rid FROM recon_open_i))
+  AND NOT EXISTS (SELECT FROM unnest(x.external) r WHERE r NOT IN (SELECT rid FROM recon_open_e));
