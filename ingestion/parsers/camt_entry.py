@@ -201,7 +201,7 @@ class Entries:
                 code = _code(child)
             elif name == "AddtlNtryInf":
                 info = (child.text or "").strip()
-            elif name == "NtryDtls" and not transactions:
+            elif name == "NtryDtls" and len(transactions) != 1:
                 batch = text_at(child, "Btch", "MsgId") or text_at(child, "Btch", "PmtInfId")
                 if batch:
                     references["batch"] = batch
