@@ -219,10 +219,8 @@ SPECTACULAR_SETTINGS = {
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "GET_LIB_DOC_EXCLUDES": "payos.kernel.openapi.documented_elsewhere",
     "PREPROCESSING_HOOKS": ["payos.kernel.openapi.only_versioned"],
-    "POSTPROCESSING_HOOKS": [
-        "drf_spectacular.hooks.postprocess_schema_enums",
-        "payos.kernel.openapi.add_problems",
-    ],
+    # Enumerations stand where they are used: as components, equal names of different apps would collide.
+    "POSTPROCESSING_HOOKS": ["payos.kernel.openapi.add_problems"],
     "SWAGGER_UI_SETTINGS": {"deepLinking": True, "persistAuthorization": True},
 }
 API_VERSIONS = ["2026-11-01"]
@@ -252,8 +250,4 @@ LOGGING = log_config(level=LOG_LEVEL, form=LOG_FORMAT)
 
 ENVIRONMENT_NAME = env.text("ENVIRONMENT_NAME", default="Development" if EMBEDDED else "Production")
 from payos.kernel.unfold import UNFOLD  # noqa: E402,F401  the console's look and navigation
-
-SILENCED_SYSTEM_CHECKS = [
-    # Unfold's Alpine build needs 'unsafe-eval' on admin pages; see docs/decisions.
-]
 env.finish()
