@@ -33,5 +33,6 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "old webhook attempts": every(3600, "webhooks.tasks.forget_old_attempts"),
     # console
     "rollups": every(60, "console.tasks.roll_latest"),
+    "reports": every(900, "console.tasks.make_due_reports"),
     "rollups again": every(1800, "console.tasks.roll_again"),
 }

@@ -103,6 +103,7 @@ NAVIGATION: list[tuple[str, list[dict[str, Any]]]] = [
             _page("Bank holidays", "calendar_month", "admin:kernel_calendarday_changelist", "kernel.view_calendarday"),
             _page("Alert rules", "notifications", "admin:operations_alertrule_changelist", "operations.view_alertrule"),
             _page("Alert channels", "campaign", "admin:operations_alertchannel_changelist", "operations.view_alertchannel"),
+            _page("Report subscriptions", "outgoing_mail", "admin:console_reportsubscription_changelist", "console.view_reportsubscription"),
             _page("SLA rules", "timer", "admin:operations_sla_changelist", "operations.view_sla"),
             _page("Approval limits", "gavel", "admin:operations_approvallimit_changelist", "operations.view_approvallimit"),
             _page("Audit trail", "history", "admin:kernel_auditevent_changelist", "kernel.view_auditevent"),
