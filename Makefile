@@ -43,8 +43,13 @@ check: install-dev
 	@echo "  migrations"; $(PY) manage.py makemigrations --check --dry-run
 	@echo "  deployment"; $(PY) -m payos.supervisor.deploycheck
 
+# Each benchmark in turn; one JSON object a file in artifacts/bench. One that fails does not keep the others from running.
 bench: install-dev
-	@$(PY) manage.py bench all $(ARGS)
+	@mkdir -p artifacts/bench
+	@for name in $$(grep -l '^def run(' bench/*.py | xargs -n 1 basename -s .py); do \
+		echo "  bench $$name"; \
+		$(PY) manage.py bench $$name --json $(ARGS) > artifacts/bench/$$name.json || { echo "  $$name failed"; failed=1; }; \
+	done; exit $${failed:-0}
 
 chaos: install-dev
 	@$(PY) manage.py chaos $(ARGS)

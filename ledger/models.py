@@ -74,6 +74,10 @@ class Transaction(OptionalTenantModel):
     append_only = True
 
     created_at = None  # type: ignore[assignment]  # recorded_at says it
+    # No key check a row: every transaction has entries, theirs are checked against accounts, and those have the key.
+    partner = models.ForeignKey(
+        "partners.Partner", on_delete=models.PROTECT, related_name="+", null=True, blank=True, db_index=False, db_constraint=False
+    )
     kind = models.CharField(max_length=60)
     external_id = models.CharField(max_length=200, null=True, blank=True)
     effective_at = models.DateTimeField()
@@ -227,7 +231,6 @@ class Period(OptionalTenantModel):
                 fields=["partner", "livemode", "starts_at", "ends_at"], name="ledger_period_once", nulls_distinct=False
             ),
         ]
-        indexes = [models.Index(fields=["partner", "livemode", "ends_at"], name="ledger_period_closed", condition=Q(closed_at__isnull=False))]
 
     def __str__(self) -> str:
         return f"{self.starts_at:%Y-%m-%d} to {self.ends_at:%Y-%m-%d}"

@@ -42,4 +42,8 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "ask about unknown transfers": every(2, "settlement.tasks.ask", "settlement"),
     "bank files": every(20, "settlement.tasks.files", "settlement"),
     "late transfers": every(60, "settlement.tasks.find_late", "settlement"),
+    # console
+    "rollups": every(60, "console.tasks.roll_latest"),
+    "reports": every(900, "console.tasks.make_due_reports"),
+    "rollups again": every(1800, "console.tasks.roll_again"),
 }

@@ -16,6 +16,7 @@ from sandbox.books import Books
 from sandbox.faults import Faults
 from sandbox.http import Connection
 from sandbox.inbox import Folders
+from sandbox.statements import FORMATS
 from sandbox.webhooks import Sender
 
 DEFAULT_KEY, DEFAULT_SECRET = "sandbox-key", "sandbox-secret"
@@ -37,7 +38,13 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--webhook-retry-base", type=float, default=1.0, help="seconds that the retry schedule multiplies")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--settlement-seconds", type=float, default=0.2)
-    return parser.parse_args(argv)
+    parser.add_argument("--sftp-port", type=int, help="serve the folders over SFTP too (needs asyncssh); 0 takes a free one, written to DIR/sftp_port")
+    parser.add_argument("--daily-statements", default="", metavar="FORMATS", help="print these at the end of each day, such as bai2,camt053")
+    options = parser.parse_args(argv)
+    options.daily = [form for form in options.daily_statements.split(",") if form]
+    if unknown := set(options.daily) - set(FORMATS):
+        parser.error(f"--daily-statements: {', '.join(sorted(unknown))} unknown; use {', '.join(FORMATS)}")
+    return options
 
 
 async def _every(seconds: float, work: object) -> None:
@@ -54,7 +61,7 @@ async def _every(seconds: float, work: object) -> None:
 async def serve(options: argparse.Namespace) -> None:
     books = Books(options.data)
     bank = Bank(books, Faults().merged({"seed": options.seed, "settlement_seconds": options.settlement_seconds}))
-    folders = Folders(bank, options.data, log)
+    folders = Folders(bank, options.data, log, options.daily)
     url = options.webhook_url or books.setting("webhook_url")
     secret = options.webhook_secret or books.setting("webhook_secret") or DEFAULT_SECRET
     sender = Sender(books, url, secret, options.webhook_retry_base, log)
@@ -62,6 +69,11 @@ async def serve(options: argparse.Namespace) -> None:
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: Connection(api, log), options.host, options.port, backlog=1024)
     port = server.sockets[0].getsockname()[1]
+    if options.sftp_port is not None:
+        from sandbox.sftp import serve_folders
+
+        files = await serve_folders(folders.root, options.data, options.host, options.sftp_port, options.key)
+        (options.data / "sftp_port").write_text(str(files))
     (options.data / "port").write_text(str(port))
     print(f"sandbox bank on http://{options.host}:{port}, books in {options.data}", flush=True)
     stop = asyncio.Event()

@@ -11,7 +11,7 @@ import json
 import os
 import time
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +23,22 @@ from sandbox.statements import FORMATS, render
 
 UNFINISHED = (".part", ".tmp", ".filepart")
 SETTLE_SECONDS = 2.0  # a file that does not end like a finished one is left alone this long before it is refused
+MAX_DAYS = 40
 MAX_FILE = 64 * 1024 * 1024
 MODIFIERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
 
 class Folders:
-    def __init__(self, bank: Bank, data: Path, log: Callable[[str], None]) -> None:
-        self.bank, self.books, self.log = bank, bank.books, log
-        self.inbox, self.outbox = data / "inbox", data / "outbox"
+    def __init__(self, bank: Bank, data: Path, log: Callable[[str], None], daily: list[str] | None = None) -> None:
+        self.bank, self.books, self.log, self.daily = bank, bank.books, log, daily or []
+        # The folders live under DIR/sftp, so that serving that one folder shows them and never the books.
+        self.root = data / "sftp"
+        self.inbox, self.outbox = self.root / "inbox", self.root / "outbox"
         for folder in (self.inbox, self.outbox, self.inbox / "done", self.inbox / "refused"):
             folder.mkdir(parents=True, exist_ok=True)
+        for name in ("inbox", "outbox"):
+            if not os.path.lexists(data / name):
+                (data / name).symlink_to(Path("sftp") / name)
 
     def work(self) -> int:
         """Read what was dropped, write what is due."""
@@ -40,7 +46,23 @@ class Folders:
         for path in sorted(self.inbox.iterdir()):
             if path.is_file() and not path.name.startswith(".") and not path.name.endswith(UNFINISHED):
                 done += self._receive(path)
+        if self.daily:
+            self._end_days()
         return done + self._write_due()
+
+    def _end_days(self) -> None:
+        """When the bank's day is over its statements appear; days missed while the bank was down appear on return."""
+        today = self.books.now().date()
+        written = date.fromisoformat(self.books.setting("statements_through") or (today - timedelta(days=1)).isoformat())
+        for _ in range(MAX_DAYS):
+            if written >= today - timedelta(days=1):
+                break
+            written += timedelta(days=1)
+            self.write_statements(written, self.daily)
+        else:
+            written = today - timedelta(days=1)  # after a jump of the clock only the first days are printed
+        if written.isoformat() != self.books.setting("statements_through"):
+            self.books.put_setting("statements_through", written.isoformat())
 
     def _receive(self, path: Path) -> int:
         try:

@@ -10,7 +10,7 @@ CREATE TABLE IF NOT EXISTS accounts (
 -- What clients asked for, one row a reference. seq moves with every change, so `since` is a feed of changes.
 CREATE TABLE IF NOT EXISTS transfers (
     reference TEXT PRIMARY KEY,
-    id TEXT NOT NULL UNIQUE,
+    id TEXT NOT NULL,                   -- derived from the reference, so as unique as it is
     seq INTEGER NOT NULL,
     content TEXT NOT NULL,
     amount_minor INTEGER NOT NULL,
@@ -27,13 +27,13 @@ CREATE TABLE IF NOT EXISTS transfers (
     returned_at TEXT,
     due_at REAL,
     next TEXT
-);
+) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS transfers_seq ON transfers (seq);
 CREATE INDEX IF NOT EXISTS transfers_due ON transfers (due_at) WHERE due_at IS NOT NULL;
 
 -- What really moved, one row a movement of money for one reference: append-only, the truth of /executions.
 CREATE TABLE IF NOT EXISTS executions (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    seq INTEGER PRIMARY KEY,
     kind TEXT NOT NULL,                 -- transfer, ach; and back again: return, ach_return
     reference TEXT NOT NULL,
     amount_minor INTEGER NOT NULL,      -- signed from the account's side: money out is negative
@@ -45,7 +45,7 @@ CREATE INDEX IF NOT EXISTS executions_reference ON executions (reference);
 
 -- The account's booked lines, which statements are printed from. A NACHA batch is one line, a transfer is one.
 CREATE TABLE IF NOT EXISTS lines (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    seq INTEGER PRIMARY KEY,
     currency TEXT NOT NULL,
     day TEXT NOT NULL,
     at TEXT NOT NULL,

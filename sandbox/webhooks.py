@@ -18,6 +18,8 @@ from sandbox.books import Books, real_time
 
 RETRY_STEPS = (1, 2, 5, 15, 60, 300, 900)  # multiples of the base; then the webhook is dead
 CONCURRENCY, ANSWER_SECONDS, CLAIM = 16, 5.0, 400
+# What a receiver that is down, slow or no HTTP server at all ends in.
+NO_ANSWER = (OSError, EOFError, ValueError, IndexError, TimeoutError, asyncio.LimitOverrunError)
 
 
 def secret_bytes(secret: str) -> bytes:
@@ -36,8 +38,13 @@ class Sender:
 
     async def run(self) -> None:
         while True:
-            if not self.url or not await self.send_due():
-                await asyncio.sleep(0.02)
+            try:
+                if self.url and await self.send_due():
+                    continue
+            except Exception as error:  # noqa: BLE001 - one odd receiver must not end the sending; what is due stays due
+                self.log(f"sending webhooks failed and will be tried again: {error!r}")
+                await asyncio.sleep(1)
+            await asyncio.sleep(0.02)
 
     async def send_due(self) -> int:
         due = self.books.db.execute(
@@ -78,7 +85,7 @@ class Sender:
                 self.drop_idle()
                 try:
                     return await asyncio.wait_for(self._exchange(identifier, body), ANSWER_SECONDS)
-                except (OSError, EOFError, ValueError, TimeoutError) as again:
+                except NO_ANSWER as again:
                     error = again
             self.log(f"webhook {identifier} got no answer: {error!r}")
             return 0

@@ -101,6 +101,14 @@ def _teardown(self: Any) -> None:
 TransactionTestCase._fixture_teardown = _teardown  # type: ignore[method-assign]
 
 
+@pytest.fixture(autouse=True)
+def _fresh_calendars() -> None:
+    """Days that another test's operators entered were rolled back; nobody may remember them."""
+    from payos.kernel import calendars
+
+    calendars.forget()
+
+
 @pytest.fixture
 def superuser(db: Any) -> Iterator[psycopg.Connection]:
     """A connection that may do everything, for tampering in tests that prove that tampering is found."""

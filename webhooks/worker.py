@@ -39,8 +39,15 @@ HEARTBEAT = "webhooks:"
 
 
 class Worker:
-    def __init__(self, *, sender: Callable[[], Sender] = Sender, active: int = ACTIVE) -> None:
+    def __init__(
+        self,
+        *,
+        sender: Callable[[], Sender] = Sender,
+        active: int = ACTIVE,
+        written: Callable[[list[Outcome]], None] = lambda outcomes: None,
+    ) -> None:
         self._make_sender = sender
+        self._written = written  # told after a batch of outcomes is committed
         self._active = active
         self._flying: dict[uuid.UUID, Job] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -126,6 +133,7 @@ class Worker:
         except Exception:
             log.exception("webhooks.batch_not_written", extra={"outcomes": len(outcomes)})
             await self._write_singly(outcomes)
+        self._written(outcomes)
 
     async def _write_singly(self, outcomes: list[Outcome]) -> None:
         """One outcome cannot be written: it must not take the others with it. Its lease ends and it is sent again."""

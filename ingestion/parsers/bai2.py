@@ -55,7 +55,7 @@ def sniff(head: bytes) -> bool:
 class Record:
     """One logical record: its parts as (text, closed) where closed says that a `/` ended it."""
 
-    __slots__ = ("closed", "code", "count", "parts", "position", "size")
+    __slots__ = ("closed", "code", "count", "cut", "parts", "position", "size")
 
     def __init__(self, code: str, text: str, closed: bool, position: int) -> None:
         self.code = code
@@ -63,6 +63,7 @@ class Record:
         self.closed = closed
         self.position = position
         self.count = 1
+        self.cut = False
         self.size = len(text)
 
     def fields(self) -> list[str]:
@@ -102,7 +103,9 @@ def _records(source: LineBlocks, rejects: list[Reject]) -> Iterator[Record]:
                     elif current is None:
                         rejects.append(Reject(number, "a continuation (88) with no record before it", clip(piece)))
                     elif current.size > MAX_RECORD:
-                        rejects.append(Reject(number, "the record continues past 1 MiB; this part is not kept", ""))
+                        if not current.cut:
+                            rejects.append(Reject(number, "the record continues past 1 MiB; the rest of it is not kept", ""))
+                        current.cut = True
                         current.count += 1
                     else:
                         current.parts.append(text[3:])

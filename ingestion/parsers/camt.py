@@ -34,7 +34,7 @@ from ingestion.parsers.records import (
 
 VERSION = "1"
 CHUNK = 1 << 16
-MAX_ELEMENT = 32 << 20
+MAX_ELEMENT = 8 << 20
 
 _STATEMENTS = ("Stmt", "Rpt", "Ntfctn")
 _TAGS = tuple("{*}" + name for name in (*_STATEMENTS, "Ntry", "Bal", "TxsSummry", "TxDtls"))

@@ -169,6 +169,9 @@ class Entries:
             self.dropped += 1
         if len(self.transactions) > KEEP_XML:
             element.clear()
+            before = element.getprevious()
+            if before is not None and LOCAL[before.tag] == "TxDtls":
+                element.getparent().remove(before)
 
     def read(self, element: etree._Element, account_currency: str) -> Line | Reject:
         transactions, self.transactions = self.transactions, []
@@ -198,7 +201,7 @@ class Entries:
                 code = _code(child)
             elif name == "AddtlNtryInf":
                 info = (child.text or "").strip()
-            elif name == "NtryDtls" and not transactions:
+            elif name == "NtryDtls" and len(transactions) != 1:
                 batch = text_at(child, "Btch", "MsgId") or text_at(child, "Btch", "PmtInfId")
                 if batch:
                     references["batch"] = batch

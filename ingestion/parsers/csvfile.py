@@ -72,14 +72,18 @@ def delimiter_of(text: str) -> str:
 
 
 class _Lines:
-    """Text lines for the csv module, each bounded; `problem` says where reading stopped."""
+    """Text lines for the csv module, each bounded; `problem` says where reading stopped.
+
+    `taken` holds the lines since it was last cleared, so that a row swallowed by a stray quote can be read again.
+    """
 
     def __init__(self, file: BinaryIO, encoding: str) -> None:
         self.text = io.TextIOWrapper(file, encoding=encoding, errors="replace", newline="")
         self.problem = ""
+        self.taken: list[str] = []
 
     def __iter__(self) -> Iterator[str]:
-        read = self.text.readline
+        read, taken = self.text.readline, self.taken
         while True:
             line = read(MAX_LINE)
             if not line:
@@ -87,7 +91,10 @@ class _Lines:
             if len(line) >= MAX_LINE and line[-1:] not in "\r\n":
                 self.problem = f"a line is longer than {MAX_LINE} characters; reading stopped there"
                 return
-            yield line.replace("\0", "") if "\0" in line else line
+            if "\0" in line:
+                line = line.replace("\0", "")
+            taken.append(line)
+            yield line
 
 
 class _Source:
@@ -100,19 +107,46 @@ class _Source:
         self.problem = ""
 
     def rows(self) -> Iterable[Row]:
+        """Rows with the number of their first physical line, from `start` on (counted in rows)."""
         self.file.seek(0)
         lines = _Lines(self.file, self.encoding)
-        reader = csv.reader(lines, delimiter=self.delimiter, skipinitialspace=True)
-        start = self.start
+        taken = lines.taken
+        source = iter(lines)
+        start, number, line_number = self.start, 0, 1
         try:
-            for number, row in enumerate(reader):
-                if number >= start:
-                    yield reader.line_num, row  # type: ignore[misc]
-        except csv.Error as error:
-            self.problem = f"line {reader.line_num}: {error}"
+            reader = csv.reader(source, delimiter=self.delimiter, skipinitialspace=True)
+            while True:
+                try:
+                    row = next(reader)
+                except StopIteration:
+                    break
+                except csv.Error:
+                    row = None
+                if row is None or (len(taken) > 1 and self._swallowed(taken)):
+                    for text in taken:
+                        if number >= start:
+                            yield line_number, self._unquoted(text)
+                        number += 1
+                        line_number += 1
+                    reader = csv.reader(source, delimiter=self.delimiter, skipinitialspace=True)
+                else:
+                    if number >= start:
+                        yield line_number, row  # type: ignore[misc]
+                    number += 1
+                    line_number += len(taken)
+                taken.clear()
         finally:
             lines.text.detach()
-        self.problem = self.problem or lines.problem
+        self.problem = lines.problem
+
+    def _swallowed(self, taken: list[str]) -> bool:
+        """A quote that never closed: the lines after the first are rows of their own, not the rest of a cell."""
+        width = max(self.width - 1, 2)
+        return sum(text.count(self.delimiter) >= width for text in taken[1:]) * 2 >= len(taken) - 1
+
+    def _unquoted(self, text: str) -> list[object]:
+        cells = text.rstrip("\r\n").split(self.delimiter)
+        return [cell.strip().strip('"') for cell in cells]
 
 
 def parse(file: BinaryIO, profile: Profile | None = None) -> Events:
@@ -140,6 +174,7 @@ def parse(file: BinaryIO, profile: Profile | None = None) -> Events:
         raise Unreadable(source.problem)
     layout = find(sample, profile, delimiter)
     source.start = layout.header_row + 1
+    source.width = layout.width()
     yield from Table(layout, source.rows).events()
     if source.problem:
         yield Reject("end", source.problem)

@@ -110,11 +110,9 @@ def parse(file: BinaryIO, profile: Profile | None = None) -> Events:
 
 
 def _is_lines(head: bytes) -> bool:
-    """One object to a line: the first line is a whole document and another one follows."""
+    """One object to a line: the first line is a whole document and something follows."""
     lines = [line.strip() for line in head.split(b"\n") if line.strip()]
     if not lines or not lines[0].startswith(b"{") or not lines[0].endswith(b"}"):
-        return False
-    if len(lines) > 1 and not lines[1].startswith(b"{"):
         return False
     try:
         load(decode(lines[0]))
@@ -238,7 +236,8 @@ def _parse_lines(file: BinaryIO, profile: Profile | None) -> Events:
     def rows() -> Iterable[Row]:
         rejects.clear()
         file.seek(0)
-        for number, line in enumerate(LineBlocks(file, 1 << 20), 1):
+        lines = LineBlocks(file, 1 << 20)
+        for number, line in enumerate(lines, 1):
             if not line.strip():
                 continue
             try:
@@ -252,6 +251,8 @@ def _parse_lines(file: BinaryIO, profile: Profile | None) -> Events:
                 continue
             flat = flatten(record)
             yield number, [_value(flat.get(name, "")) for name in names]
+        if lines.problem:
+            rejects.append(Reject("end", lines.problem))
 
     for event in Table(layout, rows).events():
         yield event

@@ -119,6 +119,7 @@ class _Reader:
         self.lines: list[str] = []
         self.position = 0
         self.preamble = 0
+        self.overlong = 0
 
     def events(self) -> Events:
         number = 0
@@ -155,7 +156,9 @@ class _Reader:
                     if len(self.lines) < MAX_FIELD_LINES:
                         self.lines.append(line)
                     else:
-                        yield Reject(number, f"more than {MAX_FIELD_LINES} lines in one field", clip(line))
+                        if not self.overlong:
+                            yield Reject(number, f"a field of more than {MAX_FIELD_LINES} lines; the rest of it is not read", clip(line))
+                        self.overlong += 1
                 elif line.strip() and not _ENVELOPE.match(line.strip()):
                     if seen:
                         yield Reject(number, "text outside of a statement", clip(line))
@@ -194,6 +197,7 @@ class _Reader:
         """The field that is complete: act on it."""
         tag, lines = self.tag, self.lines
         self.tag = ""
+        self.overlong = 0
         if tag == "61":
             yield from self._flush()
             yield from self._movement(lines)

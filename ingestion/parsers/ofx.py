@@ -36,6 +36,8 @@ CHUNK = 1 << 18
 MAX_PIECE = 4 << 20
 #: Transactions that wait for a currency; past this, two places are assumed and flagged.
 MAX_WAITING = 20_000
+#: Elements in a row that belong to no transaction; securities lists are long, but not this long.
+MAX_IDLE = 2_000_000
 
 _TOKEN = re.compile(r"<([/!?]?[A-Za-z][\w.\-]*)[^<>]*>([^<]*)")
 _CDATA = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
@@ -116,6 +118,7 @@ class _Reader:
         self.number = 0
         self.statements = 0
         self.tags = 0
+        self.idle = 0
 
     def events(self) -> Events:
         transaction: dict[str, str] | None = None
@@ -162,8 +165,12 @@ class _Reader:
                 if tag == "STMTTRN":
                     transaction = {}
                     start = match.start()
+                    self.idle = 0
                     continue
                 self.tags += 1
+                self.idle += 1
+                if self.idle > MAX_IDLE:
+                    break
                 if investment:
                     if value and tag not in security:
                         security[tag] = value
@@ -187,6 +194,9 @@ class _Reader:
                     investment, security = tag, {}
                 elif value:
                     yield from self._value(tag, value, scope)
+            if self.idle > MAX_IDLE:
+                self.pieces.problem = f"more than {MAX_IDLE} elements without a transaction; reading stopped there"
+                break
             if transaction is not None:
                 carried += piece[start:]
                 if len(carried) > MAX_PIECE:

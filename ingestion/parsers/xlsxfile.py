@@ -8,9 +8,11 @@ float reaches an amount. Before calamine sees the file it is measured: archives 
 from __future__ import annotations
 
 import re
+import struct
 import zipfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import BinaryIO
 
 from python_calamine import CalamineError, load_workbook
@@ -47,9 +49,14 @@ def measure(file: BinaryIO) -> None:
             raise Unreadable(f"the .xls file has {size >> 20} MiB, at most {MAX_OLD_XLS >> 20} are read: save it as xlsx or CSV")
         return
     try:
-        archive = zipfile.ZipFile(file)
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        _measure_archive(file)
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError, struct.error) as error:
         raise Unreadable(f"not a workbook: {error}") from None
+    file.seek(0)
+
+
+def _measure_archive(file: BinaryIO) -> None:
+    archive = zipfile.ZipFile(file)
     entries = archive.infolist()
     if len(entries) > MAX_ENTRIES:
         raise Unreadable(f"the workbook has {len(entries)} parts, at most {MAX_ENTRIES} are read")
@@ -60,11 +67,10 @@ def measure(file: BinaryIO) -> None:
     budget = MAX_UNPACKED
     for entry in entries:
         # The stated size may lie: what counts is what comes out.
-        budget -= _unpack(file, archive, entry, budget)
-    file.seek(0)
+        budget -= _unpack(file, entry, budget)
 
 
-def _unpack(file: BinaryIO, archive: zipfile.ZipFile, entry: zipfile.ZipInfo, budget: int) -> int:
+def _unpack(file: BinaryIO, entry: zipfile.ZipInfo, budget: int) -> int:
     sheet = _SHEET.search(entry.filename) is not None
     if entry.flag_bits & 1:
         raise Unreadable("the workbook is encrypted: save it without a password")
@@ -73,6 +79,8 @@ def _unpack(file: BinaryIO, archive: zipfile.ZipFile, entry: zipfile.ZipInfo, bu
             raise Unreadable(f"the workbook unpacks to more than {MAX_UNPACKED >> 20} MiB; it is refused")
     elif entry.compress_type != zipfile.ZIP_DEFLATED:
         raise Unreadable(f"the workbook is packed by an unusual method ({entry.compress_type}); save it again")
+    if entry.header_offset < 0:
+        raise Unreadable("not a workbook: a part of the archive is damaged")
     file.seek(entry.header_offset)
     header = file.read(30)
     if len(header) < 30 or header[:4] != b"PK\x03\x04":
@@ -120,38 +128,56 @@ def _column(letters: bytes) -> int:
     return number
 
 
+class _Workbook:
+    """calamine, with its two ways of giving up (an error, or a panic on damaged parts) as one: `Unreadable`."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        with _calm():
+            self.book = load_workbook(file)
+            self.names = list(self.book.sheet_names)
+
+    def rows(self, name: str) -> list[list[object]]:
+        with _calm():
+            return self.book.get_sheet_by_name(name).to_python(skip_empty_area=False)  # type: ignore[return-value]
+
+
+@contextmanager
+def _calm() -> Iterator[None]:
+    try:
+        yield
+    except (CalamineError, OSError, ValueError, zipfile.BadZipFile) as error:
+        raise Unreadable(f"the workbook cannot be read: {str(error)[:300]}") from None
+    except BaseException as error:
+        # A Rust panic arrives as a BaseException of pyo3 that cannot be imported by name.
+        if type(error).__name__ != "PanicException":
+            raise
+        raise Unreadable("the workbook is damaged: its parts contradict each other") from None
+
+
 def parse(file: BinaryIO, profile: Profile | None = None) -> Events:
     """Events of a workbook: the first sheet that holds a table, or the one the profile names."""
     measure(file)
-    try:
-        workbook = load_workbook(file)
-        names = [profile.sheet] if profile and profile.sheet else workbook.sheet_names
-        problem = ""
-        for name in names[:50]:
-            try:
-                rows = workbook.get_sheet_by_name(name).to_python(skip_empty_area=False)
-            except CalamineError as error:
-                problem = problem or f"sheet {name!r}: {error}"
-                continue
-            if not rows:
-                continue
-            try:
-                layout = _layout(rows, profile)
-            except Unreadable as error:
-                problem = problem or f"sheet {name!r}: {error}"
-                continue
-            others = [other for other in workbook.sheet_names if other != name]
+    workbook = _Workbook(file)
+    problem = ""
+    for name in ([profile.sheet] if profile and profile.sheet else workbook.names)[:50]:
+        try:
+            rows = workbook.rows(name)
+            layout = _layout(rows, profile) if rows else None
+        except Unreadable as error:
+            problem = problem or f"sheet {name!r}: {error}"
+            continue
+        if layout is not None:
             break
-        else:
-            raise Unreadable(problem or "the workbook has no sheet with rows")
-    except CalamineError as error:
-        raise Unreadable(f"the workbook cannot be read: {error}") from None
+    else:
+        raise Unreadable(problem or "the workbook has no sheet with rows")
+    assert layout is not None
     start = layout.header_row + 1
 
     def body() -> Iterable[Row]:
-        return enumerate(rows[start:], start + 1)  # type: ignore[arg-type]
+        return enumerate(rows[start:], start + 1)
 
     yield from Table(layout, body).events()
+    others = [other for other in workbook.names if other != name]
     if others:
         yield Flag(name, "other_sheets", f"only sheet {name!r} was read; there are also {', '.join(others)[:200]}")
 

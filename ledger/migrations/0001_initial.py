@@ -66,7 +66,7 @@ class Migration(migrations.Migration):
                 ('hold_expires_at', models.DateTimeField(blank=True, null=True)),
                 ('fingerprint', models.CharField(blank=True, default='', max_length=64)),
                 ('hold', models.ForeignKey(blank=True, db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='resolutions', to='ledger.transaction')),
-                ('partner', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='partners.partner')),
+                ('partner', models.ForeignKey(blank=True, db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='partners.partner')),
                 ('reverses', models.ForeignKey(blank=True, db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='reversals', to='ledger.transaction')),
             ],
             options={
@@ -254,10 +254,6 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='entry',
             constraint=models.CheckConstraint(condition=models.Q(('layer__in', [0, 1, 2])), name='ledger_entry_layer'),
-        ),
-        migrations.AddIndex(
-            model_name='period',
-            index=models.Index(condition=models.Q(('closed_at__isnull', False)), fields=['partner', 'livemode', 'ends_at'], name='ledger_period_closed'),
         ),
         migrations.AddConstraint(
             model_name='period',

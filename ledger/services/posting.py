@@ -13,10 +13,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import psycopg
+from django.conf import settings
 from django.db import connection, transaction
 
 from ledger.errors import as_problems
 from ledger.models import Layer
+from ledger.services import arrays
 from payos.kernel import clock, ids, tenancy
 from payos.kernel.errors import Problem
 
@@ -147,48 +150,44 @@ def fingerprint(posting: Posting) -> str:
 
 
 def _call(partner_id: uuid.UUID | None, livemode: bool, postings: Sequence[Posting], on_conflict: str) -> list[Posted]:
-    now = clock.now()
     count = len(postings)
     numbers: list[int] = []
     lines: list[int] = []
-    accounts: list[uuid.UUID] = []
-    amounts: list[int] = []
-    layers: list[int] = []
+    legs: list[Leg] = []
     for number, posting in enumerate(postings, 1):
-        if len(posting.legs) > MOST_LEGS:
-            raise Problem("unprocessable", f"A transaction of {len(posting.legs)} entries is over the limit of {MOST_LEGS}.")
-        for line, leg in enumerate(posting.legs, 1):
-            numbers.append(number)
-            lines.append(line)
-            accounts.append(leg.account_id)
-            amounts.append(leg.amount_minor)
-            layers.append(leg.layer)
+        size = len(posting.legs)
+        if size > MOST_LEGS:
+            raise Problem("unprocessable", f"A transaction of {size} entries is over the limit of {MOST_LEGS}.")
+        numbers += [number] * size
+        lines += range(1, size + 1)
+        legs += posting.legs
+    now = clock.now().isoformat()
     alone = not connection.in_atomic_block
     rows = _execute(
-        [
-            list(tenancy.current().settings().values()) if alone else None,
-            [p.id for p in postings],
-            [partner_id] * count,
-            [livemode] * count,
-            [p.kind for p in postings],
-            [p.external_id for p in postings],
-            [p.effective_at or now for p in postings],
+        (
+            arrays.texts(tenancy.current().settings().values()) if alone else None,
+            arrays.uuids([p.id for p in postings]),
+            arrays.repeated(partner_id.hex if partner_id else "NULL", count),
+            arrays.repeated("t" if livemode else "f", count),
+            arrays.texts([p.kind for p in postings]),
+            arrays.texts([p.external_id for p in postings]),
+            arrays.plain([p.effective_at.isoformat() if p.effective_at else now for p in postings]),
             now,
-            [p.description for p in postings],
-            [json.dumps(p.metadata) if p.metadata else "{}" for p in postings],
-            [p.subject[0] for p in postings],
-            [p.subject[1] for p in postings],
-            [p.reverses_id for p in postings],
-            [p.hold_id for p in postings],
-            [p.hold_expires_at for p in postings],
-            [fingerprint(p) if p.external_id else "" for p in postings],
-            numbers,
-            lines,
-            accounts,
-            amounts,
-            layers,
+            arrays.texts([p.description for p in postings]),
+            arrays.texts([json.dumps(p.metadata) if p.metadata else "{}" for p in postings]),
+            arrays.texts([p.subject[0] for p in postings]),
+            arrays.texts([p.subject[1] for p in postings]),
+            arrays.uuids([p.reverses_id for p in postings]),
+            arrays.uuids([p.hold_id for p in postings]),
+            arrays.plain([p.hold_expires_at.isoformat() if p.hold_expires_at else "NULL" for p in postings]),
+            arrays.texts([fingerprint(p) if p.external_id else "" for p in postings]),
+            arrays.integers(numbers),
+            arrays.integers(lines),
+            arrays.uuids([leg.account_id for leg in legs]),
+            arrays.integers([leg.amount_minor for leg in legs]),
+            arrays.integers([leg.layer for leg in legs]),
             on_conflict,
-        ],
+        ),
         alone,
     )
     known = {ordinal: existing for ordinal, existing, same in rows}
@@ -198,13 +197,16 @@ def _call(partner_id: uuid.UUID | None, livemode: bool, postings: Sequence[Posti
     ]
 
 
-def _execute(parameters: list[Any], alone: bool) -> list[tuple[int, uuid.UUID, bool]]:
-    with as_problems():
-        if not alone:
-            with connection.cursor() as cursor:
-                cursor.execute(CALL, parameters)
-                return list(cursor.fetchall())
-        # One round trip: the function sets the scope for the length of its own statement.
-        connection.ensure_connection()
-        with connection.wrap_database_errors:
-            return list(connection.connection.execute(CALL, parameters).fetchall())
+def _execute(parameters: tuple[str | None, ...], alone: bool) -> list[tuple[int, uuid.UUID, bool]]:
+    """One round trip, bound by the server. Alone, the function itself sets the scope for the length of its statement."""
+    connection.ensure_connection()
+    if not alone:
+        connection.validate_no_broken_transaction()
+        connection.apply_scope()
+    raw = connection.connection
+    if settings.EMBEDDED and raw.prepare_threshold is None:
+        # Poolers in transaction mode may not know prepared statements; our own server does. Django's cursors bind on
+        # the client and are not touched by this.
+        raw.prepare_threshold = 5
+    with as_problems(), connection.wrap_database_errors:
+        return psycopg.Cursor(raw).execute(CALL, parameters).fetchall()

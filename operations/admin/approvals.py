@@ -114,10 +114,11 @@ class ApprovalLimitAdmin(ReadOnlyModelAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         from operations.services.approvals import ACTIONS
+        from operations.services.limits import CHANGE_LIMIT
         from partners.roles import MATRIX
 
         return super().changelist_view(
-            request, {"limit_actions": sorted(ACTIONS), "limit_roles": list(MATRIX)} | (extra_context or {})
+            request, {"limit_actions": sorted(set(ACTIONS) - {CHANGE_LIMIT}), "limit_roles": list(MATRIX)} | (extra_context or {})
         )
 
     @needs("operations.request_approval")

@@ -11,7 +11,7 @@ SELECT names.kind, counted.n
 FROM names
 CROSS JOIN LATERAL (
     SELECT count(*) AS n
-    FROM (SELECT 1 FROM operations_case c WHERE NOT (c.state = 'resolved') AND c.kind = names.kind LIMIT %(limit)s) AS some
+    FROM (SELECT 1 FROM operations_case c WHERE NOT (c.state = 'resolved') AND c.kind = names.kind LIMIT %(limit)s) AS bounded
 ) AS counted
 WHERE names.kind IS NOT NULL
 ORDER BY names.kind

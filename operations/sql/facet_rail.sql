@@ -11,7 +11,7 @@ SELECT names.rail, counted.n
 FROM names
 CROSS JOIN LATERAL (
     SELECT count(*) AS n
-    FROM (SELECT 1 FROM operations_case c WHERE NOT (c.state = 'resolved') AND c.rail = names.rail LIMIT %(limit)s) AS some
+    FROM (SELECT 1 FROM operations_case c WHERE NOT (c.state = 'resolved') AND c.rail = names.rail LIMIT %(limit)s) AS bounded
 ) AS counted
 WHERE names.rail IS NOT NULL
 ORDER BY names.rail

@@ -8,10 +8,12 @@ from typing import Any
 from django.core.paginator import Paginator
 from django.db import connection
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
+
+from payos.kernel import audit
 
 ESTIMATE_FROM = 50_000
 
@@ -60,6 +62,14 @@ class PayosModelAdmin(ModelAdmin):
     compressed_fields = True
     warn_unsaved_form = True
     list_select_related: Any = ()
+    sensitive = False  # opening a row is a look at sensitive data, and is recorded
+
+    def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
+        response = super().change_view(request, object_id, *args, **kwargs)
+        if self.sensitive and request.method == "GET" and response.status_code == 200:
+            row = self.get_object(request, object_id)
+            audit.record(action="viewed", subject=row if row is not None else object_id)
+        return response
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> Any:
         """A pasted public id finds its row whatever the search fields are."""

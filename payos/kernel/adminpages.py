@@ -158,6 +158,7 @@ class OutboxEventAdmin(ReadOnlyModelAdmin):
     search_help_text = "Event id, aggregate id or event type, in full"
     ordering = ["-seq"]
     actions_detail = ["retry"]
+    sensitive = True
     has_retry_permission = needs("kernel.retry_outboxevent")
     fields = [
         "public_id", "event_type", "topic", "aggregate_id", "show_partner", "livemode", "created_at", "handled_at",

@@ -11,7 +11,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import reverse
+from django.urls import path, reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from unfold.sites import UnfoldAdminSite
 
@@ -22,10 +22,23 @@ from payos.kernel.errors import Problem
 CONSOLE_CSP = {"script-src": ["'unsafe-eval'"]}
 
 
+# (route, view, name): pages of the console that belong to no table. Filled by `register_page` in AppConfig.ready.
+PAGES: list[tuple[str, Callable[..., HttpResponse], str]] = []
+
+
+def register_page(route: str, view: Callable[..., HttpResponse], name: str) -> None:
+    """Add a page under /admin/, reversed as `admin:<name>`. It gets the site's scope and transaction; the view checks permissions."""
+    if all(known != name for _, _, known in PAGES):
+        PAGES.append((route, view, name))
+
+
 class PayosAdminSite(UnfoldAdminSite):
     site_header = "PayOS"
     site_title = "PayOS"
     index_title = "Home"
+
+    def extra_urls(self) -> list[Any]:
+        return [path(route, self.admin_view(view), name=name) for route, view, name in PAGES]
 
     def admin_view(self, view: Callable[..., HttpResponse], cacheable: bool = False) -> Callable[..., HttpResponse]:
         def scoped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import DatabaseError, InterfaceError, OperationalError, transaction
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, JsonResponse
 from rest_framework import exceptions
@@ -39,6 +39,11 @@ class PayosAPIView(APIView):
     throttle_classes = [throttling.KeyThrottle]
     request: Request
 
+    @classmethod
+    def as_view(cls, **initkwargs: Any) -> Any:
+        # `dispatch` opens the transaction itself, so that whatever its end refuses still leaves as a problem.
+        return transaction.non_atomic_requests(super().as_view(**initkwargs))
+
     def scope_for(self, method: str | None) -> str:
         if not self.resource:
             return ""
@@ -63,6 +68,10 @@ class PayosAPIView(APIView):
             # No transaction could be begun, or its end is unknown: the same key tells which, when it is sent again.
             log.exception("api.database_unavailable")
             return _plain_problem(request, Problem("unavailable", headers={"Retry-After": "2"}))
+        except DatabaseError:
+            # A check that Postgres makes at commit said no: nothing was kept.
+            log.exception("api.commit_refused")
+            return _plain_problem(request, Problem("internal_error"))
         for name, value in getattr(request, "payos_headers", {}).items():
             response[name] = value
         auth = getattr(self.request, "_auth", None)

@@ -49,10 +49,10 @@ def decrypt(value: str) -> str:
     key = _keys(settings.PAYOS_FIELD_KEYS).get(key_id)
     if key is None:
         raise CannotDecrypt(f"the field key {key_id!r} is not in PAYOS_FIELD_KEYS: add it back at the end")
-    raw = base64.b64decode(encoded)
     try:
+        raw = base64.b64decode(encoded, validate=True)
         return key.decrypt(raw[:12], raw[12:], key_id.encode()).decode()
-    except InvalidTag:
+    except (InvalidTag, ValueError):
         raise CannotDecrypt(f"a value under the field key {key_id!r} was changed or its key is another one") from None
 
 

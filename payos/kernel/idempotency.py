@@ -14,11 +14,11 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection
 from django.http.request import RawPostDataException
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.utils.encoders import JSONEncoder
 
 from payos.kernel import clock
 from payos.kernel.errors import Problem
@@ -70,7 +70,8 @@ def run(request: Request, act: Callable[[], Response]) -> Response:
         known.delete()
     response = act()
     if 200 <= response.status_code < 300:
-        body = json.loads(json.dumps(response.data, cls=DjangoJSONEncoder))
+        # As text, the very one the renderer writes: jsonb would keep the values and lose their order.
+        body = json.dumps(response.data, cls=JSONEncoder)
         IdempotencyKey(
             partner_id=auth.partner_id,
             livemode=auth.livemode,
@@ -87,7 +88,7 @@ def run(request: Request, act: Callable[[], Response]) -> Response:
 def _replay(known: IdempotencyKey, print_: str) -> Response:
     if known.fingerprint != print_:
         raise Problem("idempotency_key_reused")
-    return Response(known.body, status=known.status, headers={**known.headers, REPLAYED: "true"})
+    return Response(json.loads(known.body), status=known.status, headers={**known.headers, REPLAYED: "true"})
 
 
 def _lock(name: str) -> None:

@@ -62,7 +62,7 @@ def note(folder, name):
 
 def noted(folder):
     """{session: start time} of every child of this boot that was written down in `folder`."""
-    sessions = {}
+    sessions: dict[int, str] = {}
     boot = boot_id()
     try:
         names = os.listdir(folder)

@@ -173,7 +173,8 @@ class Supervisor:
         self.guard.stdout.read(1)
 
     def start(self, service: Service) -> Child:
-        echo = (lambda line: self.echo(service.name, line)) if self.echo else None
+        show = self.echo
+        echo = (lambda line: show(service.name, line)) if show else None
         child = Child(service, Log(self.logs / f"{service.name}.log", echo))
         self.children.append(child)
         self._spawn(child)

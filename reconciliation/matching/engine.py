@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 import psycopg
 
-from reconciliation.matching import rules
+from reconciliation.matching import ambiguity, rules
 from reconciliation.matching.fuzzy import Scorer
 from reconciliation.matching.macros import Texts
 from reconciliation.matching.spec import Spec
@@ -26,7 +26,9 @@ WORK = (
     "recon_pair recon_group recon_group_item recon_suggestion recon_discrepancy recon_duplicate recon_ignored"
     " recon_candidate recon_repeated recon_member_i recon_member_e recon_open_i recon_open_e recon_known_i"
     " recon_known_e recon_token recon_crowded recon_same recon_chosen recon_bag recon_bag_row recon_bag_sum"
-    " recon_bag_hit recon_bag_item recon_bag_kept recon_crowd recon_near recon_scored"
+    " recon_bag_hit recon_bag_item recon_bag_kept recon_crowd recon_near recon_scored recon_bunch_item"
+    " recon_bunch recon_bunch_total recon_line recon_bunch_hit recon_bunch_sure recon_bunch_row recon_bunch_all recon_bunch_no recon_bunch_offer recon_left recon_unsettled recon_double"
+    " recon_type_i recon_type_e recon_whole recon_tie recon_found recon_part recon_cluster"
 ).split()
 
 
@@ -95,6 +97,9 @@ class Run:
         self.sql("exact.sql")
         self.connection.execute("ANALYZE recon_pair")
 
+    def batches(self) -> None:
+        self.sql("batches.sql")
+
     def open_rows(self) -> None:
         for side, letter in (("internal", "i"), ("external", "e")):
             self.sql("open.sql", side=side, letter=letter)
@@ -118,6 +123,10 @@ class Run:
         self.sql("groups.sql")
         self.sql("close.sql")
 
+    def named(self) -> None:
+        for letter in "ie":
+            self.sql("named.sql", letter=letter)
+
     def similar(self) -> None:
         self.sql("pairs.sql")
         self.connection.execute("CREATE TEMP TABLE recon_scored (LIKE recon_candidate) ON COMMIT DROP")
@@ -129,19 +138,56 @@ class Run:
                 break
             self.sql("close.sql")
 
+    def totals(self) -> None:
+        self.sql("totals.sql")
+        self.sql("close.sql")
+
+    def classify(self) -> None:
+        self.sql("classify.sql")
+        self.sql("suggest.sql")
+        self.sql("classify_found.sql")
+        self.sql("classify_groups.sql")
+        ambiguity.store(self.connection, self.texts)
+        self.sql("classify_rest.sql")
+
+    def summarise(self) -> None:
+        self.sql("views.sql")
+        result, run = self.result, self.connection.execute
+        result.internal, result.external = self.count("recon_internal"), self.count("recon_external")
+        pairs = self.count("recon_pair")
+        sides = dict(run("SELECT side, count(*) FROM recon_group_item GROUP BY side").fetchall())
+        result.matched_internal = pairs + sides.get("I", 0)
+        result.matched_external = pairs + sides.get("E", 0)
+        result.matches = pairs + self.count("recon_group")
+        result.suggestions = self.count("recon_suggestion")
+        result.discrepancies = dict(run("SELECT type, count(*) FROM recon_discrepancy GROUP BY type ORDER BY type").fetchall())
+        result.levels = dict(
+            run(
+                "SELECT level::int, sum(n)::int FROM (SELECT level, count(*) AS n FROM recon_pair GROUP BY level"
+                " UNION ALL SELECT level, count(*) FROM recon_group GROUP BY level) x GROUP BY level ORDER BY level"
+            ).fetchall()
+        )
+
     def go(self) -> Result:
         levels = set(self.spec.levels)
         self.phase("prepare", self.prepare)
         if 1 in levels:
             self.phase("level 1", self.exact)
+        if 4 in levels:
+            self.phase("level 4 whole batches", self.batches)
         self.phase("normalise", self.open_rows)
         self.phase("texts", self.tokens)
         if 2 in levels:
             self.phase("level 2", self.references)
         if 4 in levels:
             self.phase("level 4 keys", self.groups)
+        self.phase("names", self.named)
         if 3 in levels:
             self.phase("level 3", self.similar)
+        if 4 in levels:
+            self.phase("level 4 totals", self.totals)
+        self.phase("classify", self.classify)
+        self.phase("summary", self.summarise)
         return self.result
 
 

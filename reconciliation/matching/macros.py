@@ -13,6 +13,12 @@ RETURN_WORDS = r"'\m(return|returned|reversal|reversed|refund|refunded|chargebac
 FEE_WORDS = r"'\m(fee|fees|charge|charges|commission|tariff|comision|tarifa)\M'"
 LABEL_WORDS = r"'^(REF|REFERENCE|INV|INVOICE|PAY|PAYMENT|PMT|TRF|TRANSFER|TXN|TRN|TX|ID|NO|NR|NUM|ORDER|ORD|PO|RFB|ROC|EREF|E2E|UTR)+$'"
 BATCH_WORDS = r"'\m(settle[a-z]*|payout[s]?|batch[a-z]*|bulk|deposit[s]?|total|disburse[a-z]*|collection[s]?|sweep|lump|aggregate[d]?|consolidated|daily|net|group)\M'"
+FX_WORDS = r"'\m(fx|forex|exchange|conversion|converted|cross.?currency|xborder|rate)\M'"
+# Two neighbouring digits changed places: a gap of 9, 90, 900, ... times at most nine, which a rate rarely makes.
+TRANSPOSED = (
+    "(abs(amount_i - amount_e) % 9 = 0 AND length(rtrim((abs(amount_i - amount_e) / 9)::text, '0')) = 1"
+    " AND length(amount_i::text) = length(amount_e::text))"
+)
 TOKEN = re.compile(r"\{([a-z_]+)\}")
 
 
@@ -98,13 +104,17 @@ class Texts:
             "crowd_pairs": str(spec.crowd_pairs),
             "pair_budget": str(spec.pair_budget),
             "hot_rows": "200",
-            "token_length": "5",
+            "token_length": "4",
             "token_words": "40",
-            "token_joined": "5",
+            "token_numbers": "8",
             "return_words": RETURN_WORDS,
             "fee_words": FEE_WORDS,
             "label_words": LABEL_WORDS,
             "batch_words": BATCH_WORDS,
+            "fx_words": FX_WORDS,
+            "transposed": TRANSPOSED,
+            "whole_days": days_apart(spec, closed, "max(i.day)", "l.day", "i.currency"),
+            "bunch_days": days_apart(spec, closed, "g.last_day", "l.day", "g.currency"),
         }
 
     def __call__(self, name: str, **more: str) -> str:

@@ -97,8 +97,12 @@ def claim(rail: Rail, size: int) -> list[base.Order]:
             [sorted({r[8] for r in rows if r[8]})],
         )
     return [
-        base.Order(r[0], reference(r[0], r[7]), r[3], r[4], json.loads(crypto.decrypt(r[5])), r[6], r[9]) for r in rows
+        base.Order(r[0], reference(r[0], r[7]), r[3], r[4], json.loads(crypto.decrypt(r[5])), r[6], _object(r[9])) for r in rows
     ]
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return json.loads(value) if isinstance(value, str) else value or {}
 
 
 def reference(transfer_id: uuid.UUID, number: int) -> str:

@@ -181,6 +181,23 @@ def test_a_webhook_is_sent_again_under_its_id_until_it_is_taken(bank, receiver):
     wait_for(lambda: bank.get("/webhooks")["states"] == {"delivered": 1}, "the delivery to be noted")
 
 
+def test_a_receiver_that_is_no_http_server_does_not_stop_the_sending(bank, receiver):
+    with socket.create_server(("127.0.0.1", 0)) as odd:
+        def babble():
+            for _ in range(2):
+                connection, _ = odd.accept()
+                connection.sendall(b"\r\n\r\n")
+                connection.close()
+
+        thread = threading.Thread(target=babble, daemon=True)
+        thread.start()
+        bank.client.put("/webhooks", json={"url": f"http://127.0.0.1:{odd.getsockname()[1]}/"})
+        bank.send("t")
+        thread.join(10)
+    bank.client.put("/webhooks", json={"url": receiver.url})
+    wait_for(lambda: receiver.received, "the webhook at its new address")
+
+
 def test_gone_means_gone(bank, receiver):
     receiver.answers = [410]
     bank.client.put("/webhooks", json={"url": receiver.url})

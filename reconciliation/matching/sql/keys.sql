@@ -47,5 +47,6 @@ FROM (
     JOIN recon_open_i i ON i.rid = s.i
     JOIN recon_open_e e ON e.rid = s.e
     WHERE e.currency = i.currency
+    OFFSET 0
 ) x
 WHERE amount_kind IS NOT NULL AND abs(days) <= {window};

@@ -1,4 +1,4 @@
 SELECT n.i, n.e, n.amount_kind, n.days, n.difference_minor, n.fee_minor,
-       i.ref, i.name, i.description, i.type, i.batch, e.ref, e.name, e.description, e.type, e.batch
+       i.plain, i.name, i.description, i.type, i.batch, e.plain, e.name, e.description, e.type, e.batch
 FROM recon_near n JOIN recon_open_i i ON i.rid = n.i JOIN recon_open_e e ON e.rid = n.e
 ORDER BY n.i, n.e, n.amount_kind

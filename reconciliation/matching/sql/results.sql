@@ -11,8 +11,11 @@ CREATE TEMP TABLE recon_pair (
     reference_kind smallint NOT NULL,
     score smallint,
     rivals smallint NOT NULL DEFAULT 0,
-    evidence jsonb
-) ON COMMIT PRESERVE ROWS;
+    evidence jsonb,
+    i_id text NOT NULL,
+    e_id text NOT NULL,
+    reference text NOT NULL
+);
 CREATE TEMP TABLE recon_group (
     match_no int NOT NULL,
     level smallint NOT NULL DEFAULT 4,
@@ -24,12 +27,14 @@ CREATE TEMP TABLE recon_group (
 );
 CREATE TEMP TABLE recon_group_item (match_no int NOT NULL, side "char" NOT NULL, rid int NOT NULL);
 CREATE TEMP TABLE recon_suggestion (
+    no int GENERATED ALWAYS AS IDENTITY,
     internal int[] NOT NULL,
     external int[] NOT NULL,
     confidence smallint NOT NULL,
     reason jsonb NOT NULL
 );
 CREATE TEMP TABLE recon_discrepancy (
+    no int GENERATED ALWAYS AS IDENTITY,
     type text NOT NULL,
     internal int[] NOT NULL,
     external int[] NOT NULL,

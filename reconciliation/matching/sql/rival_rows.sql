@@ -1,8 +1,8 @@
 SELECT l.i, l.e, r.side, l.score, l.days, l.amount_kind,
-       CASE r.side WHEN 'I' THEN e.ref ELSE i.ref END, CASE r.side WHEN 'I' THEN e.name ELSE i.name END,
+       CASE r.side WHEN 'I' THEN e.plain ELSE i.plain END, CASE r.side WHEN 'I' THEN e.name ELSE i.name END,
        CASE r.side WHEN 'I' THEN e.description ELSE i.description END,
        CASE r.side WHEN 'I' THEN e.type ELSE i.type END, CASE r.side WHEN 'I' THEN e.batch ELSE i.batch END,
-       pg_temp.recon_normal(r.reference),
+       regexp_replace(upper(r.reference), '[^A-Z0-9]+', '', 'g'),
        btrim(regexp_replace(upper(r.counterparty), '[^[:alnum:]]+', ' ', 'g')),
        r.description, r.type, '',
        CASE r.side WHEN 'I' THEN e.day - r.day ELSE r.day - i.day END

@@ -26,14 +26,14 @@ WITH named AS (
     SELECT 'I'::"char" AS side, w.i, w.e, x.rid
     FROM recon_wanted w
     JOIN recon_like x ON x.side = 'I' AND x.currency = w.currency AND x.amount_minor = w.amount_i
-    WHERE x.rid <> w.i AND x.day BETWEEN w.day_e - {window_calendar} AND w.day_e + {window_calendar}
+    WHERE x.rid <> w.i AND NOT EXISTS (SELECT FROM recon_member_i m WHERE m.bundle = w.i AND m.rid = x.rid) AND x.day BETWEEN w.day_e - {window_calendar} AND w.day_e + {window_calendar}
       AND NOT EXISTS (SELECT FROM recon_hot h
                       WHERE h.side = 'I' AND h.currency = w.currency AND h.amount_minor = w.amount_i)
     UNION ALL
     SELECT 'E', w.i, w.e, x.rid
     FROM recon_wanted w
     JOIN recon_like x ON x.side = 'E' AND x.currency = w.currency AND x.amount_minor = w.amount_e
-    WHERE x.rid <> w.e AND x.day BETWEEN w.day_i - {window_calendar} AND w.day_i + {window_calendar}
+    WHERE x.rid <> w.e AND NOT EXISTS (SELECT FROM recon_member_e m WHERE m.bundle = w.e AND m.rid = x.rid) AND x.day BETWEEN w.day_i - {window_calendar} AND w.day_i + {window_calendar}
       AND NOT EXISTS (SELECT FROM recon_hot h
                       WHERE h.side = 'E' AND h.currency = w.currency AND h.amount_minor = w.amount_e)
     UNION ALL

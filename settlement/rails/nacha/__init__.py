@@ -11,6 +11,7 @@ Invariants: amounts are whole cents; a file whose order, counts, hashes or total
 Start reading at `records.py` (the tree), then `reader.py`, `checks.py`, `builder.py`, `returns.py`; codes are in `codes.py`.
 """
 
+from settlement.rails.nacha.answers import Dishonor, Refusal, build_answers
 from settlement.rails.nacha.builder import BuildError, Company, Origination, build
 from settlement.rails.nacha.codes import CHANGE_CODES, RETURN_CODES, return_code
 from settlement.rails.nacha.reader import read
@@ -25,14 +26,17 @@ __all__ = [
     "BuildError",
     "Change",
     "Company",
+    "Dishonor",
     "Entry",
     "Fault",
     "File",
     "Origination",
     "Record",
+    "Refusal",
     "Returned",
     "apply_change",
     "build",
+    "build_answers",
     "changes",
     "read",
     "return_code",

@@ -131,7 +131,7 @@ def build(
             raise BuildError(f"Batch {number}: {error} Split the originations over several batches.") from None
         file.batches.append(batch)
     try:
-        _close(file)
+        close(file)
     except FieldError as error:
         raise BuildError(f"The file control cannot hold the totals: {error} Split the originations over several files.") from None
     return file
@@ -282,7 +282,7 @@ def totals(batches: Iterable[Batch]) -> tuple[int, int, int, int]:
     return count, hash_total % 10**10, debit, credit
 
 
-def _close(file: File) -> None:
+def close(file: File) -> None:
     count, hash_total, debit, credit = totals(file.batches)
     lines = 2 + sum(sum(1 for _ in batch.records()) for batch in file.batches)
     blocks = -(-lines // 10)

@@ -35,7 +35,7 @@ def is_debit(code: str) -> bool:
 
 def return_transaction_code(code: str) -> str:
     """The code under which an entry comes back: 22 -> 21, 37 -> 36, 55 -> 56."""
-    return code[0] + (RETURN_CREDIT if is_credit(code) else RETURN_DEBIT)
+    return code[0] + (RETURN_CREDIT if is_credit(code) else RETURN_DEBIT)  # the return of a return keeps its code
 
 
 def transaction_code(account_type: str, *, credit: bool, prenote: bool = False) -> str:

@@ -37,6 +37,8 @@ class Returned:
     company_id: str
     information: str
     line: int
+    transaction_code: str = ""  # under which it came back
+    settlement_day: str = ""  # Julian day on which the return settled, as the operator filled it in
     date_of_death: date | None = None
     # Of a dishonored or contested return: the trace numbers of the returns before it.
     return_trace: str = ""
@@ -58,6 +60,9 @@ class Change:
     raw: str = ""
     refused: bool = False
     line: int = 0
+    name: str = ""
+    company_id: str = ""
+    transaction_code: str = ""
 
 
 def _notes(file: File, prefix: str) -> list[tuple[Batch, Entry, Record]]:
@@ -88,7 +93,7 @@ def returns(file: File) -> list[Returned]:
                 kind=kind, reason=return_code(reason), original_trace=addendum["original_trace"], original_rdfi=addendum["original_rdfi"],
                 trace=entry.trace, amount_minor=entry.amount, credit=is_credit(entry.code), account=entry.account,
                 individual_id=entry.individual_id, name=entry.name, sec=batch.sec, company_id=batch.header.get("company_id"),
-                information=information, line=addendum.line, date_of_death=_death(addendum),
+                information=information, line=addendum.line, transaction_code=entry.code, settlement_day=batch.header.get("settlement_day"), date_of_death=_death(addendum),
                 return_trace=addendum.get("return_trace") if "return_trace" in addendum else "",
                 dishonored_trace=addendum.get("dishonored_trace") if "dishonored_trace" in addendum else "",
             )
@@ -107,7 +112,7 @@ def _death(addendum: Record) -> date | None:
 def changes(file: File) -> list[Change]:
     """Every notice of change in the file."""
     found = []
-    for _, entry, addendum in _notes(file, "98"):
+    for batch, entry, addendum in _notes(file, "98"):
         code, raw = addendum.text[3:6], addendum["corrected"]
         refused = code in REFUSED_CHANGE_CODES
         meaning, places = ("Refused notice of change", ()) if refused else CHANGE_CODES[code]
@@ -116,6 +121,7 @@ def changes(file: File) -> list[Change]:
             Change(
                 code=code, meaning=meaning, original_trace=addendum["original_trace"], original_rdfi=addendum["original_rdfi"], trace=entry.trace,
                 individual_id=entry.individual_id, account=entry.account, corrected=corrected, raw=raw.rstrip(), refused=refused, line=addendum.line,
+                name=entry.name, company_id=batch.header.get("company_id"), transaction_code=entry.code,
             )
         )  # fmt: skip
     return found

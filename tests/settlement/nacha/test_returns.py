@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 
 import pytest
 
@@ -21,7 +21,8 @@ from settlement.rails.nacha import (
     returns,
     write,
 )
-from settlement.rails.nacha.builder import _close, totals
+from settlement.rails.nacha.answers import Dishonor, Refusal, build_answers
+from settlement.rails.nacha.builder import BuildError, Company, close, totals
 from settlement.rails.nacha.codes import (
     CREDIT,
     FINAL,
@@ -60,7 +61,7 @@ def answer(*addenda, code="21", amount=12345, sec="CCD"):
     file.header = Record.make(
         "file_header", record="1", priority=1, destination=" 121042882", origin=" 091000019", date="261124", time="0600", modifier="A", record_size=94, blocking=10, format="1"
     )
-    _close(file)
+    close(file)
     made = read(write(file))
     assert made.valid, [str(f) for f in made.errors]
     return made
@@ -162,3 +163,31 @@ def test_a_refused_notice_corrects_nothing():
     assert change.refused and change.corrected == {}
     with pytest.raises(ChangeError):
         apply_change(DESTINATION, change)
+
+
+COMPANY = Company(name="Acme", company_id="1121042882", odfi_routing="121042882", odfi_name="First Bank")
+
+
+def test_a_return_is_dishonored_and_reads_back_as_one():
+    (returned,) = returns(answer(back("R01")))
+    file = read(write(build_answers(COMPANY, [Dishonor(returned, "R68", "too late")], created=datetime(2026, 11, 25, 8))))
+    assert file.valid and not file.warnings, [str(f) for f in file.errors + file.warnings]
+    (found,) = returns(file)
+    assert (found.kind, found.reason.code, found.return_trace, found.original_trace) == ("dishonored", "R68", returned.trace, ORIGINAL)
+    assert found.amount_minor == 12345 and file.batches[0].entries[0].routing_number == "091000019"
+    with pytest.raises(BuildError):
+        build_answers(COMPANY, [Dishonor(found, "R68")], created=datetime(2026, 11, 25, 8))
+    with pytest.raises(BuildError):
+        build_answers(COMPANY, [Dishonor(returned, "R01")], created=datetime(2026, 11, 25, 8))
+
+
+def test_a_notice_is_refused_and_reads_back_as_refused():
+    (change,) = changes(notice("C03", "032000078   998877"))
+    file = read(write(build_answers(COMPANY, [Refusal(change, "C65")], created=datetime(2026, 11, 25, 8))))
+    assert file.valid and not file.warnings, [str(f) for f in file.errors + file.warnings]
+    (found,) = changes(file)
+    addendum = file.batches[0].entries[0].addenda[0]
+    assert found.refused and found.code == "C65" and addendum["change_code"] == "C03" and addendum["trace_sequence"] == change.trace[8:]
+    assert addendum["corrected"].rstrip() == change.raw
+    with pytest.raises(BuildError):
+        build_answers(COMPANY, [Refusal(found, "C65")], created=datetime(2026, 11, 25, 8))

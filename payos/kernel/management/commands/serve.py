@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -11,7 +12,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command, get_commands
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
 from payos.embedded.home import EmbeddedError, Home
 from payos.supervisor import console, orphans, preflight, services
@@ -108,10 +109,12 @@ class Command(BaseCommand):
             call_command("migrate", verbosity=0, interactive=False)
             if settings.EMBEDDED and not options["no_demo"] and "seed_demo" in get_commands():
                 self._say("Making demo data where there are none ...")
-                call_command("seed_demo", verbosity=0)
+                call_command("seed_demo", verbosity=0, stdout=io.StringIO())  # the block at the end says it
             if not settings.EMBEDDED:
                 self._say("Collecting static files ...")
                 call_command("collectstatic", verbosity=0, interactive=False)
+        except CommandError as error:
+            raise Refused(str(error)) from error
         except DatabaseError as error:
             where = self.home if settings.EMBEDDED else "DATABASE_URL"
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -1,0 +1,183 @@
+"""`manage.py reconcile_files INTERNAL.csv EXTERNAL.csv --json OUT.json`: prove two files against each other."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from reconciliation.matching import engine, export, load
+from reconciliation.matching.spec import Spec, SpecError
+
+EPILOG = """
+Each file is CSV with a header. Required columns: id, date, amount, currency. Used when present: reference,
+counterparty, description, type, batch_id, fee. An amount is signed decimal text such as -12.50.
+
+  manage.py reconcile_files books.csv bank.csv
+  manage.py reconcile_files books.csv bank.csv --json result.json
+  manage.py reconcile_files books.csv bank.csv --json - | jq .summary
+"""
+
+
+class Command(BaseCommand):
+    help = "Reconcile two CSV files: matches with their evidence, suggestions, discrepancies. Needs nothing set up."
+    # The tables of the application are not used, so nothing has to be migrated.
+    requires_system_checks: list[str] = []
+    requires_migrations_checks = False
+
+    def create_parser(self, *args: Any, **kwargs: Any) -> Any:
+        import argparse
+
+        return super().create_parser(*args, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter, **kwargs)
+
+    def add_arguments(self, parser: Any) -> None:
+        parser.add_argument("internal", type=Path, metavar="INTERNAL.csv", help="what our books say")
+        parser.add_argument("external", type=Path, metavar="EXTERNAL.csv", help="what the bank or processor says")
+        parser.add_argument("--json", metavar="OUT.json", help="write the full result here; - for standard output")
+        parser.add_argument("--tolerance-minor", type=int, default=2, metavar="N", help="accepted difference in minor units (2)")
+        parser.add_argument("--tolerance-percent", default="0", metavar="P", help="accepted difference in percent (0)")
+        parser.add_argument("--window", type=int, default=3, metavar="DAYS", help="accepted distance of days (3)")
+        parser.add_argument("--calendar-days", action="store_true", help="count calendar days, not banking days")
+        parser.add_argument("--levels", default="1,2,3,4", help="matching levels to use (1,2,3,4)")
+        parser.add_argument("--quiet", action="store_true", help="no progress")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        def progress(text: str) -> None:
+            if not options["quiet"]:
+                print(text, file=sys.stderr, flush=True)
+
+        try:
+            spec = Spec(
+                tolerance_minor=options["tolerance_minor"],
+                tolerance_percent=options["tolerance_percent"],
+                window_days=options["window"],
+                window_kind="calendar" if options["calendar_days"] else "banking",
+                levels=tuple(sorted({int(level) for level in options["levels"].split(",")})),
+            )
+            summary = reconcile(
+                options["internal"], options["external"], spec, progress, out=options["json"], stdout=sys.stdout.buffer
+            )
+        except (load.LoadError, SpecError, ValueError) as error:
+            raise CommandError(str(error)) from error
+        except OSError as error:
+            raise CommandError(f"the result cannot be written: {error}") from error
+        if options["json"] != "-":
+            self.stdout.write(readable(summary, options["json"]))
+
+
+def connect() -> psycopg.Connection:
+    """A connection of its own: the run lives in temporary tables and leaves nothing behind."""
+    database = settings.DATABASES["default"]
+    if settings.EMBEDDED:
+        from payos import embedded
+
+        database = embedded.django_connection("app", "payos")
+    return psycopg.connect(
+        host=database.get("HOST") or None, port=database.get("PORT") or None, user=database.get("USER") or None,
+        password=database.get("PASSWORD") or None, dbname=database["NAME"], application_name="payos reconcile_files",
+    )  # fmt: skip
+
+
+def reconcile(
+    internal: Path,
+    external: Path,
+    spec: Spec,
+    progress: Callable[[str], None],
+    *,
+    out: str | None = None,
+    stdout: Any = None,
+) -> dict[str, Any]:
+    start = time.perf_counter()
+    for path in (internal, external):
+        if not path.is_file():
+            raise load.LoadError(f"there is no file {path}")
+    with connect() as connection:
+        # Room for both files: temporary tables that stay in memory need no disk.
+        connection.execute("SET temp_buffers = '512MB'")
+        connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+        loaded = {side: load.load_file(connection, side, path, progress) for side, path in (("internal", internal), ("external", external))}
+        load_seconds = time.perf_counter() - start
+        progress(f"load: {load_seconds:.1f} s")
+        result = engine.run(connection, spec, progress)
+        summary = _summary(result, loaded)
+        phases = {"load": round(load_seconds, 3), **result.seconds}
+        if out is not None:
+            begin = time.perf_counter()
+            records = result.internal + result.external
+
+            def finish() -> dict[str, Any]:
+                seconds = time.perf_counter() - start
+                phases["write"] = round(time.perf_counter() - begin, 3)
+                return summary | {
+                    "seconds": round(seconds, 3), "records_per_second": round(records / seconds) if seconds else 0,
+                    "phases": phases,
+                }  # fmt: skip
+
+            if out == "-":
+                export.write(connection, stdout.write, finish)
+                stdout.flush()
+            else:
+                part = f"{out}.part"
+                with open(part, "wb") as file:
+                    export.write(connection, file.write, finish)
+                os.replace(part, out)
+        connection.rollback()
+    seconds = time.perf_counter() - start
+    records = result.internal + result.external
+    return summary | {"seconds": round(seconds, 3), "records_per_second": round(records / seconds), "phases": phases}
+
+
+def _summary(result: engine.Result, loaded: dict[str, load.Loaded]) -> dict[str, Any]:
+    records = result.internal + result.external
+    matched = result.matched_internal + result.matched_external
+    return {
+        "internal": result.internal,
+        "external": result.external,
+        "matched_internal": result.matched_internal,
+        "matched_external": result.matched_external,
+        "match_rate": round(matched / records, 6) if records else 0.0,
+        "matches": result.matches,
+        "suggestions": result.suggestions,
+        "discrepancies": result.discrepancies,
+        "levels": {str(level): count for level, count in result.levels.items()},
+        "rejected": sum(side.rejected for side in loaded.values()),
+        "rejects": [reject for side in loaded.values() for reject in side.rejects],
+    }
+
+
+def readable(summary: dict[str, Any], out: str | None) -> str:
+    lines = [
+        f"{summary['internal']:,} internal and {summary['external']:,} external rows in {summary['seconds']:.1f} s"
+        f" ({summary['records_per_second']:,} rows/s)",
+        f"matched      {summary['matched_internal']:>10,} internal  {summary['matched_external']:>10,} external"
+        f"  ({summary['match_rate']:.2%} of all rows)",
+    ]
+    names = {"1": "same reference, amount and currency", "2": "reference in another form, or amount explained",
+             "3": "amount, date and likeness", "4": "groups that add up"}  # fmt: skip
+    for level, count in sorted(summary["levels"].items()):
+        lines.append(f"  level {level}    {count:>10,} {names[level]}")
+    if summary["discrepancies"]:
+        lines.append("to look at")
+        for name, count in sorted(summary["discrepancies"].items(), key=lambda item: (-item[1], item[0])):
+            lines.append(f"  {name.replace('_', ' '):<20}{count:>10,}")
+    else:
+        lines.append("nothing to look at: both sides agree")
+    if summary["suggestions"]:
+        lines.append(f"suggestions  {summary['suggestions']:>10,}")
+    if summary["rejected"]:
+        lines.append(f"not readable {summary['rejected']:>10,} rows, left out:")
+        for reject in summary["rejects"][:5]:
+            lines.append(f"  {reject['side']} line {reject['line']}: {reject['error']}")
+    if out:
+        lines.append(f"everything, with the evidence of every match, is in {out}")
+    else:
+        lines.append("add --json OUT.json for every match with its evidence")
+    return "\n".join(lines)
+

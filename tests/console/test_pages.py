@@ -1,0 +1,98 @@
+"""The console's pages by role; a panel that fails sinks nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group
+from django.test import Client
+from django.urls import reverse
+
+from console import dashboards, registry, rollups
+from operations import services
+from partners import roles
+from partners.models import Branch, User
+from payos.kernel import tenancy
+
+pytestmark = pytest.mark.django_db
+
+
+def login(role: str) -> Client:
+    user = User.objects.create_user(role.replace(" ", "-"), password="x" * 16, is_staff=True)
+    user.groups.add(Group.objects.get(name=role))
+    browser = Client()
+    browser.force_login(user)
+    return browser
+
+
+@pytest.fixture
+def branch(partner: Any) -> Branch:
+    with tenancy.platform_scope():
+        return Branch.objects.create(partner=partner, code="b1", name="Downtown")
+
+
+@pytest.mark.parametrize("role", list(roles.MATRIX))
+def test_every_role_sees_its_own_panels_and_no_failed_one(role: str, branch: Branch) -> None:
+    with tenancy.platform_scope():
+        services.open_case(kind="unmatched_line", cause_key="p:1", title="Break", partner_id=branch.partner_id, branch_id=branch.pk, amount_minor=100, currency="USD")
+        rollups.roll()
+    browser = login(role)
+    for address in (
+        reverse("admin:index"),
+        reverse("admin:console_branches"),
+        reverse("admin:console_branch", args=[branch.pk]),
+        reverse("admin:console_trace"),
+        *(reverse(f"admin:console_{name}") for name in dashboards.PAGES if name != "home" and any(p.page == name for p in registry.PANELS.values())),
+    ):
+        answer = browser.get(address)
+        assert answer.status_code == 200, address
+        assert b"cannot be shown" not in answer.content, address
+        assert b"data-panel" in answer.content or "branches/" in address or "trace" in address
+
+
+def test_a_stranger_sees_no_panel(branch: Branch) -> None:
+    user = User.objects.create_user("stranger", password="x" * 16, is_staff=True)
+    browser = Client()
+    browser.force_login(user)
+    assert b"data-panel" not in browser.get(reverse("admin:index")).content
+    for name in ("console_webhooks", "console_branches", "console_trace"):
+        assert browser.get(reverse(f"admin:{name}")).status_code == 403
+    assert b"data-panel" not in browser.get(reverse("admin:console_grid", args=["home"])).content
+
+
+def test_a_failing_panel_says_so_and_the_others_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    from django.db import connection
+
+    def broken(request: Any) -> registry.Body:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT * FROM no_such_table")
+        raise AssertionError
+
+    monkeypatch.setitem(registry.PANELS, "broken", registry.Panel("broken", "Broken", "home", broken, "operations.view_case", order=0))
+    page = login(roles.OPERATOR).get(reverse("admin:index"))
+    assert page.status_code == 200
+    assert page.content.decode().count("cannot be shown") == 1
+    assert b'data-panel="queue"' in page.content
+
+
+def test_rollups_made_twice_change_nothing(partner: Any, platform: None) -> None:
+    from console.models import Rollup
+
+    services.open_cases([{"kind": "k", "cause_key": f"r{n}", "title": "t", "partner_id": partner.pk, "amount_minor": 10, "currency": "USD"} for n in range(7)])
+    rollups.roll()
+    once = list(Rollup.objects.order_by("source", "key").values_list("source", "key", "state", "count", "amount_minor"))
+    rollups.roll(deep=True)
+    assert list(Rollup.objects.order_by("source", "key").values_list("source", "key", "state", "count", "amount_minor")) == once
+    assert ("cases_opened", "k", "open", 7, 70) in once
+    assert sum(rollups.daily("cases_opened", 2).values()) == 7
+
+
+QUERIES = {"home": 45}
+
+
+def test_query_count_of_the_home_page(partner: Any, django_assert_max_num_queries: Any) -> None:
+    browser = login(roles.OPERATOR)
+    browser.get(reverse("admin:index"))
+    with django_assert_max_num_queries(QUERIES["home"]):
+        browser.get(reverse("admin:index"))
