@@ -94,6 +94,7 @@ def test_a_failure_is_final_by_its_code_and_releases_the_hold(api, bank, rail, f
         assert Transfer.objects.get().failure_code == "R03"
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_return_after_settlement_is_reversed_and_a_case(api, bank, rail, funded):
     bank.faults(return_seconds=0.1)
     shown = api.post("/v1/transfers", order(account="9900000002")).json()
