@@ -106,7 +106,7 @@ def missed(*, endpoint: Endpoint, since: datetime | None) -> int:
     unseen = max(since - RELAY_SLACK, endpoint.created_at, earliest)
     with connection.cursor() as cursor:
         for name, start in (("replay.sql", earliest), ("replay_missed.sql", unseen)):
-            cursor.execute(sqlfile.load(__file__, name), parameters | {"since": ids.floor(start)})
+            cursor.execute(sqlfile.load(__file__, name), parameters | {"since": ids.floor(start)})  # type: ignore[arg-type]
             count += int(cursor.rowcount)
     _settle_case(endpoint)
     return count
