@@ -106,6 +106,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "payos.kernel.unfold.ribbon",
             ],
         },
     }
@@ -251,4 +252,5 @@ LOGGING = log_config(level=LOG_LEVEL, form=LOG_FORMAT)
 
 ENVIRONMENT_NAME = env.text("ENVIRONMENT_NAME", default="Development" if EMBEDDED else "Production")
 from payos.kernel.unfold import UNFOLD  # noqa: E402,F401  the console's look and navigation
+
 env.finish()

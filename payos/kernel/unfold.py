@@ -16,6 +16,11 @@ def environment(request: HttpRequest) -> list[str]:
     return [name, "danger" if name.lower().startswith("prod") else "info"]
 
 
+def ribbon(request: HttpRequest) -> dict[str, Any]:
+    """The environment for pages outside the console, such as the sign-in."""
+    return {"payos_environment": environment(request)}
+
+
 def may(*permissions: str) -> Callable[[HttpRequest], bool]:
     def check(request: HttpRequest) -> bool:
         return any(request.user.has_perm(permission) for permission in permissions)  # type: ignore[union-attr]
@@ -138,6 +143,7 @@ UNFOLD: dict[str, Any] = {
     "SHOW_VIEW_ON_SITE": False,
     "ENVIRONMENT": "payos.kernel.unfold.environment",
     "SIDEBAR": {"show_search": True, "show_all_applications": False, "navigation": sidebar},
+    "ACCOUNT": {"navigation": [{"title": "Second factor", "link": lambda request: reverse("mfa_index")}]},
     "COMMAND": {"search_models": True, "show_history": False},
     "COLORS": {
         "primary": {
