@@ -7,6 +7,7 @@ from typing import Any
 
 from django.conf import settings
 
+from settlement import secrets
 from settlement.models import Rail, WindowRule
 
 ALL_TYPES = ["us_bank", "clabe", "pix_key", "iban", "wallet", "mpesa_msisdn"]
@@ -22,8 +23,8 @@ def fill(demo: Any) -> None:
             "adapter": "sandbox",
             "currencies": ["USD", "MXN", "BRL", "KES", "EUR", "USDC"],
             "destination_types": ALL_TYPES,
-            "config": {"url": bank, "webhook_secret": "sandbox-secret"},
-            "credentials": "sandbox-key",
+            "config": {"url": bank},
+            "credentials": secrets.packed({"key": "sandbox-key", "webhook_secret": "sandbox-secret"}),
             "speed_minutes": 5,
             "cost_fixed_minor": 25,
             "per_second": 500,

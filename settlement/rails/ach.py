@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
+from settlement import secrets
 from settlement.rails import drop, nacha
 from settlement.rails.base import (
     FAILED,
@@ -25,7 +26,7 @@ class Ach:
 
     def __init__(self, rail: Any) -> None:
         self.config = rail.config or {}
-        self.place = drop.open_place(self.config, rail.credentials)
+        self.place = drop.open_place(self.config, secrets.of(rail).get("key", ""))
 
     def close(self) -> None:
         self.place.close()

@@ -14,7 +14,7 @@ from django.db import IntegrityError, transaction
 from ledger.models import Layer
 from ledger.services import Leg, Posting, account_for, post_many, void_hold
 from partners.models import Branch, Partner
-from payos.kernel import clock, crypto, ids
+from payos.kernel import clock, crypto, ids, tenancy
 from payos.kernel.api import field_error
 from payos.kernel.errors import Problem, register
 from payos.kernel.fsm import take
@@ -172,7 +172,7 @@ def accept(
             destination_key=crypto.blind_index(destinations.identity({"type": item.destination_type, **item.destination}), "destination"),
             rail=rail, protocol=item.protocol, protocol_metadata=item.protocol_metadata, urgency=item.urgency,
             reference=item.reference, description=item.description, metadata=item.metadata, branch_id=item.branch_id,
-            batch=batch, batch_row=row if batch else None, window_at=window_at, expected_at=facts.expected_at(rail, window_at),
+            batch=batch, batch_row=row if batch else None, window_at=window_at, expected_at=snapshot.expected_at(rail, window_at),
             state="queued",
         )  # fmt: skip
         if item.currency not in accounts:
@@ -267,6 +267,16 @@ def retry_batch(*, batch: TransferBatch) -> list[Transfer]:
     return requeue(failed)
 
 
+@transaction.atomic
+def transfer_retry(*, transfer: Transfer, reason: str) -> Transfer:
+    """Queue one failed transfer again, as it was, under a fresh hold."""
+    locked = Transfer.objects.select_for_update(of=("self",)).select_related("rail", "partner").get(pk=transfer.pk)
+    if locked.state != "failed":
+        raise Problem("invalid_state", f"{locked.public_id} is {locked.state}: only a failed transfer is sent again.")
+    with tenancy.acting(reason=reason):
+        return requeue([locked])[0]
+
+
 def requeue(transfers: list[Transfer]) -> list[Transfer]:
     """After a known failure: new funds held, the next window, a new reference towards the rail."""
     from settlement.services import progress
@@ -288,7 +298,7 @@ def requeue(transfers: list[Transfer]) -> list[Transfer]:
         take(transfer, "queue_again")
         transfer.hold_id = posting.id
         transfer.window_at = windows_of[transfer.rail.code] or now
-        transfer.expected_at = facts.expected_at(transfer.rail, transfer.window_at)
+        transfer.expected_at = snapshot.expected_at(transfer.rail, transfer.window_at)
         transfer.settlement_batch = None
         transfer.failure_code = transfer.failure_detail = ""
         transfer.next_attempt_at = None

@@ -80,7 +80,7 @@ def _build(rail: Rail, adapter: ach.Ach, batch_id: Any) -> None:
         except nacha.BuildError as error:
             open_case(
                 kind="file_not_built", cause_key=f"file_not_built:{batch.pk}", title=f"No file could be built for {batch.public_id}",
-                detail=str(error), subject=("settlement_batch", str(batch.pk)), partner_id=batch.partner_id, livemode=batch.livemode,
+                detail=str(error), subject=("settlement.settlementbatch", str(batch.pk)), partner_id=batch.partner_id, livemode=batch.livemode,
                 amount_minor=batch.amount_minor, currency=batch.currency, severity=4, rail=rail.code,
             )  # fmt: skip
             return
@@ -175,7 +175,7 @@ def _acknowledge(rail: Rail, name: str, text: str) -> None:
         return
     outcomes.apply(rail=rail, answers=[(s.transfer_id, s.reference, ach.refused(text)) for s in submissions])
     open_case(kind="file_refused", cause_key=f"file_refused:{sent.pk}", title=f"The bank refused {name}", detail=text[:2000], severity=4,
-              subject=("settlement_batch", str(sent.batch_id)), rail=rail.code)  # fmt: skip
+              subject=("settlement.settlementbatch", str(sent.batch_id)), rail=rail.code)  # fmt: skip
 
 
 def _returns(rail: Rail, file: AchFile, content: bytes) -> None:
@@ -210,7 +210,7 @@ def _notice(rail: Rail, change: nacha.Change) -> None:
     open_case(
         kind="notice_of_change", cause_key=f"noc:{rail.code}:{change.trace}", title=f"{change.code}: {change.meaning}"[:200],
         detail=f"The receiving bank corrects {', '.join(f'{k} to {v}' for k, v in masked.items()) or 'the entry'}; use it from the next transfer on.",
-        subject=("transfer", str(transfer.pk)) if transfer else None, partner_id=transfer.partner_id if transfer else None,
+        subject=("settlement.transfer", str(transfer.pk)) if transfer else None, partner_id=transfer.partner_id if transfer else None,
         livemode=transfer.livemode if transfer else False, reason_code=change.code, rail=rail.code,
         data={"corrected": {k: crypto.encrypt(v) for k, v in change.corrected.items()}},
     )  # fmt: skip

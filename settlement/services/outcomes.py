@@ -287,7 +287,7 @@ def _case(
         "cause_key": f"{kind}:{transfer.pk}",
         "title": title[:200],
         "detail": detail,
-        "subject": ("transfer", str(transfer.pk)),
+        "subject": ("settlement.transfer", str(transfer.pk)),
         "partner_id": transfer.partner_id,
         "livemode": transfer.livemode,
         "amount_minor": transfer.amount_minor,
