@@ -26,8 +26,9 @@ RUN python -m compileall -q . && python -m payos.supervisor.deploycheck collects
 USER payos
 VOLUME /data
 EXPOSE 8000
+# One process a container, so that /metrics tells all of it; scale by containers.
 ENTRYPOINT ["tini", "--"]
-CMD ["granian", "--interface", "wsgi", "--host", "0.0.0.0", "--port", "8000", "--workers", "2", "--blocking-threads", "8", "--no-ws", "--respawn-failed-workers", "payos.wsgi:application"]
+CMD ["granian", "--interface", "wsgi", "--host", "0.0.0.0", "--port", "8000", "--workers", "1", "--blocking-threads", "8", "--no-ws", "--respawn-failed-workers", "payos.wsgi:application"]
 
 FROM debian:bookworm-slim AS pgbouncer
 RUN apt-get update \

@@ -56,21 +56,27 @@ def _frame(labels: Sequence[str], ticks: Sequence[float], y: Callable[[float], f
     return "".join(parts)
 
 
-def _finish(title: str, drawing: str, labels: Sequence[str], series: Sequence[Series], text: Callable[[float], str]) -> SafeString:
+def _finish(title: str, drawing: str, labels: Sequence[str], series: Sequence[Series], text: Callable[[float], str], colours: Sequence[int] = (1, 2, 3, 4, 5, 6)) -> SafeString:
     svg = (
         f'<svg class="pc-chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">'
         f"<title>{escape(title)}</title>{drawing}</svg>"
     )
-    rows = [(label, [text(values[n]) if values[n] is not None else "" for _, values in series]) for n, label in enumerate(labels)]
+    rows = [(label, [text(values[n]) if values[n] is not None else "" for _, values in series]) for n, label in enumerate(labels)]  # type: ignore[arg-type]
     return mark_safe(
         render_to_string(
             "console/chart.html",
-            {"svg": mark_safe(svg), "names": [name for name, _ in series], "rows": rows, "title": title},
+            {"svg": mark_safe(svg), "names": [(name, colours[place % len(colours)]) for place, (name, _) in enumerate(series)], "rows": rows, "title": title},
         )
     )
 
 
-def bars(title: str, labels: Sequence[str], series: Sequence[Series], text: Callable[[float], str] = plain) -> SafeString:
+def bars(
+    title: str,
+    labels: Sequence[str],
+    series: Sequence[Series],
+    text: Callable[[float], str] = plain,
+    colours: Sequence[int] = (1, 2, 3, 4, 5, 6),
+) -> SafeString:
     """Stacked bars: one bar a label, one colour a series."""
     totals = [sum(values[n] or 0 for _, values in series) for n in range(len(labels))]
     ticks = _steps(0, max([*totals, 1]))
@@ -94,11 +100,11 @@ def bars(title: str, labels: Sequence[str], series: Sequence[Series], text: Call
                 continue
             up, down = y(base + value), y(base)
             parts.append(
-                f'<rect class="bar s{place % 6 + 1}" x="{x(n) - wide / 2:.1f}" y="{up:.1f}" width="{wide:.1f}" height="{max(down - up, 1):.1f}" rx="2">'
+                f'<rect class="bar s{colours[place % len(colours)]}" x="{x(n) - wide / 2:.1f}" y="{up:.1f}" width="{wide:.1f}" height="{max(down - up, 1):.1f}" rx="2">'
                 f"<title>{escape(label)}, {escape(name)}: {escape(text(value))}</title></rect>"
             )
             base += value
-    return _finish(title, "".join(parts), labels, series, text)
+    return _finish(title, "".join(parts), labels, series, text, colours)
 
 
 def lines(

@@ -15,3 +15,12 @@ def roll_latest() -> int:
 @shared_task
 def roll_again() -> int:
     return rollups.roll(deep=True)
+
+
+@shared_task
+def make_due_reports() -> int:
+    from console.reports import services
+    from payos.kernel import tenancy
+
+    with tenancy.platform_scope(actor="clock:reports"):
+        return services.make_due_reports()

@@ -17,6 +17,8 @@ MODULES: dict[str, tuple[str, ...]] = {
     "console.trace.operations": ("operations",),
     "console.trace.ledger": ("ledger",),
     "console.trace.webhooks": ("webhooks",),
+    "console.reports.build": ("operations",),
+    "console.reports.statement": ("ledger",),
 }
 
 

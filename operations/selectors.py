@@ -85,7 +85,7 @@ def queue(filters: Filters, user: Any) -> QuerySet[Case]:
     if filters.severity:
         rows = rows.filter(severity=int(filters.severity))
     if filters.partner:
-        rows = rows.filter(partner_id=_uuid(filters.partner, "par"))
+        rows = rows.filter(partner_id=_uuid(filters.partner, "par"))  # type: ignore[misc]
     if filters.q:
         rows = rows.filter(found_by(filters.q))
     if filters.sort == "amount":

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import uuid
+
 from django.apps import apps
+from django.db.models import UUIDField
 from django.urls import NoReverseMatch, reverse
 
 from payos.kernel import ids
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        uuid.UUID(text)
+    except ValueError:
+        return False
+    return True
 
 
 def link(subject_type: str, subject_id: str) -> tuple[str, str]:
@@ -20,13 +31,13 @@ def link(subject_type: str, subject_id: str) -> tuple[str, str]:
     prefix = getattr(model, "public_prefix", "")
     if prefix:
         try:
-            import uuid
-
             text = f"{text} {ids.encode(prefix, uuid.UUID(subject_id))}"
         except ValueError:
             text = f"{text} {subject_id}"
     else:
         text = f"{text} {subject_id}"
+    if isinstance(model._meta.pk, UUIDField) and not _is_uuid(subject_id):
+        return text, ""
     name = f"admin:{model._meta.app_label}_{model._meta.model_name}_change"
     try:
         return text, reverse(name, args=[subject_id])

@@ -39,6 +39,7 @@ MATRIX: dict[str, list[str]] = {
         "reconciliation.work_*",
         "settlement.work_*",
         "webhooks.work_*",
+        "console.work_*",
     ],
     APPROVER: [*LOOK, "operations.work_case", "operations.request_approval", "operations.decide_approval"],
     TREASURER: [
@@ -65,6 +66,7 @@ MATRIX: dict[str, list[str]] = {
         "partners.*",
         "kernel.*",
         "webhooks.*",
+        "console.*",
         "ingestion.*",
         "settlement.manage_*",
         "settlement.change_*",

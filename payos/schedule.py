@@ -31,7 +31,19 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "webhook delivery": every(1, "webhooks.tasks.deliver_due", "webhooks"),
     "webhooks of switched-off endpoints": every(60, "webhooks.tasks.sweep_disabled", "webhooks"),
     "old webhook attempts": every(3600, "webhooks.tasks.forget_old_attempts"),
+    # ingestion
+    "staging": every(30, "ingestion.tasks.process_staging"),
+    "payment partitions": every(6 * 3600, "ingestion.tasks.make_partitions"),
+    "holding period": every(300, "ingestion.tasks.release_held_payments"),
+    "old payment references": every(600, "ingestion.tasks.forget_old_references"),
+    # settlement
+    "close windows": every(2, "settlement.tasks.close_windows", "settlement"),
+    "execute transfers": every(2, "settlement.tasks.execute", "settlement"),
+    "ask about unknown transfers": every(2, "settlement.tasks.ask", "settlement"),
+    "bank files": every(20, "settlement.tasks.files", "settlement"),
+    "late transfers": every(60, "settlement.tasks.find_late", "settlement"),
     # console
     "rollups": every(60, "console.tasks.roll_latest"),
+    "reports": every(900, "console.tasks.make_due_reports"),
     "rollups again": every(1800, "console.tasks.roll_again"),
 }

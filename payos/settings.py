@@ -106,6 +106,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "payos.kernel.unfold.ribbon",
             ],
         },
     }
@@ -219,10 +220,8 @@ SPECTACULAR_SETTINGS = {
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "GET_LIB_DOC_EXCLUDES": "payos.kernel.openapi.documented_elsewhere",
     "PREPROCESSING_HOOKS": ["payos.kernel.openapi.only_versioned"],
-    "POSTPROCESSING_HOOKS": [
-        "drf_spectacular.hooks.postprocess_schema_enums",
-        "payos.kernel.openapi.add_problems",
-    ],
+    # Enumerations stand where they are used: as components, equal names of different apps would collide.
+    "POSTPROCESSING_HOOKS": ["payos.kernel.openapi.add_problems"],
     "SWAGGER_UI_SETTINGS": {"deepLinking": True, "persistAuthorization": True},
 }
 API_VERSIONS = ["2026-11-01"]
@@ -233,6 +232,7 @@ OUTBOX_DAYS = env.integer("OUTBOX_DAYS", default=30, minimum=1, maximum=3650)
 IDEMPOTENCY_HOURS = env.integer("IDEMPOTENCY_HOURS", default=24, minimum=24, maximum=24 * 90)
 LEAKED_KEY_PREFIX = "sk_"
 # Webhooks to loopback and private networks: for development; metadata and link-local addresses are refused always.
+REFERENCE_DAYS = env.integer("REFERENCE_DAYS", default=90, minimum=0, maximum=36500)
 WEBHOOKS_ALLOW_PRIVATE = env.boolean("WEBHOOKS_ALLOW_PRIVATE", default=EMBEDDED)
 WEBHOOKS_RETRY_SECONDS = env.seconds("WEBHOOKS_RETRY_SECONDS", default=[300, 3600, 21_600, 60_900])
 
@@ -253,7 +253,4 @@ LOGGING = log_config(level=LOG_LEVEL, form=LOG_FORMAT)
 ENVIRONMENT_NAME = env.text("ENVIRONMENT_NAME", default="Development" if EMBEDDED else "Production")
 from payos.kernel.unfold import UNFOLD  # noqa: E402,F401  the console's look and navigation
 
-SILENCED_SYSTEM_CHECKS = [
-    # Unfold's Alpine build needs 'unsafe-eval' on admin pages; see docs/decisions.
-]
 env.finish()

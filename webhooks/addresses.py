@@ -11,6 +11,7 @@ import ipaddress
 import socket
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -50,7 +51,14 @@ class Target:
 
 def parse(url: str, *, livemode: bool) -> Target:
     """The parts of an URL that may be called, or Refused. Looks at the text only."""
-    if not isinstance(url, str) or len(url) > MAX_URL or not url.isascii() or any(c <= " " or c == "\\" for c in url):
+    if not isinstance(url, str):
+        raise Refused("url_invalid", "the URL is text such as https://example.com/webhooks")
+    return _parse(url, livemode, bool(settings.WEBHOOKS_ALLOW_PRIVATE))
+
+
+@lru_cache(maxsize=4096)
+def _parse(url: str, livemode: bool, allow_private: bool) -> Target:
+    if len(url) > MAX_URL or not url.isascii() or any(c <= " " or c == "\\" for c in url):
         raise Refused("url_invalid", f"the URL must be plain ASCII without spaces, at most {MAX_URL} characters")
     try:
         parts = urlsplit(url)
@@ -59,7 +67,7 @@ def parse(url: str, *, livemode: bool) -> Target:
         raise Refused("url_invalid", f"the URL cannot be read: {error}") from None
     if parts.scheme not in {"https", "http"} or not parts.hostname:
         raise Refused("url_invalid", "the URL must look like https://example.com/webhooks")
-    if parts.scheme == "http" and livemode and not settings.WEBHOOKS_ALLOW_PRIVATE:
+    if parts.scheme == "http" and livemode and not allow_private:
         raise Refused("url_not_https", "live events are only sent over https")
     if "@" in parts.netloc:
         raise Refused("url_credentials", "the URL carries a user name or password: use a custom header instead")
@@ -71,21 +79,21 @@ def parse(url: str, *, livemode: bool) -> Target:
     host = parts.hostname.rstrip(".")
     literal = as_literal(host)
     if literal is None:
-        _check_name(host)
+        _check_name(host, allow_private)
     else:
         check(literal)
     path = parts.path or "/"
     return Target(parts.scheme, host, port, f"{path}?{parts.query}" if parts.query else path)
 
 
-def _check_name(host: str) -> None:
+def _check_name(host: str, allow_private: bool) -> None:
     labels = host.split(".")
     if len(host) > 253 or not all(0 < len(label) <= 63 for label in labels):
         raise Refused("url_invalid", f"{host[:80]!r} is no host name")
     # 2130706433, 0x7f.1 and 127.1 are addresses to the C library, in notations nobody uses in earnest.
     if labels[-1].isdigit() or labels[-1].lower().startswith("0x"):
         raise Refused("url_invalid", f"{host[:80]!r} is neither a host name nor an address in its usual notation")
-    if not settings.WEBHOOKS_ALLOW_PRIVATE and (len(labels) == 1 or labels[-1].lower() in {"localhost", "local", "internal"}):
+    if not allow_private and (len(labels) == 1 or labels[-1].lower() in {"localhost", "local", "internal"}):
         raise Refused("address_private", f"{host[:80]!r} is a name of a private network")
 
 
@@ -109,6 +117,15 @@ def check(address: Address) -> None:
         raise Refused("address_invalid", f"{address} is not the address of one machine")
     if not address.is_global and not (settings.WEBHOOKS_ALLOW_PRIVATE and (address.is_loopback or address.is_private)):
         raise Refused("address_private", f"{address} is private: webhooks go to public addresses only")
+
+
+def check_text(address: str) -> None:
+    _check_text(address, bool(settings.WEBHOOKS_ALLOW_PRIVATE))
+
+
+@lru_cache(maxsize=4096)
+def _check_text(address: str, allow_private: bool) -> None:
+    check(ipaddress.ip_address(address))
 
 
 def _inside(address: Address) -> Address | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
@@ -186,6 +187,7 @@ class ReplayOut(s.Serializer):
     replayed = s.IntegerField()
 
 
+@cache  # one page of one name is one component, however many addresses answer with it
 def page_of(child: type[s.Serializer], name: str) -> Any:
     return inline_serializer(
         name=name,

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import Q
 
 from operations.services import resolve_by_cause
 from payos.kernel import clock, ids, sqlfile
@@ -21,6 +22,7 @@ from webhooks.models import OUTSTANDING, Delivery, DeliveryState, Endpoint
 
 register("replay_too_large", 422, "The replay covers too many deliveries", f"Choose a shorter range: at most {policy.MAX_REPLAY:,} at once.")
 
+RELAY_SLACK = timedelta(hours=1)
 REPLAYABLE = (DeliveryState.DELIVERED.value, DeliveryState.DEAD.value, DeliveryState.DISCARDED.value)
 
 
@@ -66,6 +68,7 @@ def many(
         "endpoint": endpoint.pk,
         "since": ids.floor(since),
         "until": ids.floor(until + timedelta(milliseconds=1)),
+        "ended_since": None,
         "states": [status] if status else list(REPLAYABLE),
         "limit": policy.MAX_REPLAY + 1,
         "types": list(EVENTS),
@@ -90,16 +93,20 @@ def missed(*, endpoint: Endpoint, since: datetime | None) -> int:
     parameters = {
         "now": now,
         "endpoint": endpoint.pk,
-        "since": ids.floor(since),
+        # By when they died and not by when they happened: an event from before the failure may have died of it.
+        "ended_since": since,
         "until": ids.floor(now + timedelta(seconds=1)),
         "states": [DeliveryState.DEAD.value],
         "limit": policy.MAX_MISSED,
         "types": list(EVENTS),
     }
-    count = Delivery.objects.filter(endpoint=endpoint, state__in=OUTSTANDING).update(next_attempt_at=now, lease=None)
+    free = Q(lease=None) | Q(next_attempt_at__lte=now)
+    count = Delivery.objects.filter(free, endpoint=endpoint, state__in=OUTSTANDING).update(next_attempt_at=now, lease=None)
+    # Events that were written shortly before, but relayed only when it was off already, have no delivery either.
+    unseen = max(since - RELAY_SLACK, endpoint.created_at, earliest)
     with connection.cursor() as cursor:
-        for name in ("replay.sql", "replay_missed.sql"):
-            cursor.execute(sqlfile.load(__file__, name), parameters)
+        for name, start in (("replay.sql", earliest), ("replay_missed.sql", unseen)):
+            cursor.execute(sqlfile.load(__file__, name), parameters | {"since": ids.floor(start)})  # type: ignore[arg-type]
             count += int(cursor.rowcount)
     _settle_case(endpoint)
     return count

@@ -1,9 +1,8 @@
-"""One request to one endpoint: signed, pinned to the checked address, bounded in time and in bytes.
+"""One request to one endpoint: signed, to a checked address, bounded in time and in bytes.
 
-httpcore (the engine of httpx) is used directly because its network backend is the one place where a name becomes an
-address: what `PinnedBackend` checks is what it connects to, and TLS still verifies the name of the URL. Redirects are
-answers like any other, never followed. Each endpoint keeps its own idle connections, in a plain stack:
-no endpoint waits for another's, and taking one costs the same however many there are.
+Whatever happens comes back as an `Outcome`. Redirects are answers like any other, never followed. Each endpoint keeps
+its own idle connections in a plain stack: no endpoint waits for another's, and taking one costs the same however many
+there are.
 """
 
 from __future__ import annotations
@@ -13,23 +12,19 @@ import ssl
 import time
 import uuid
 from collections import OrderedDict
-from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
-import httpcore
+import h11
 
 from payos.kernel import clock, ids
 from webhooks import addresses, policy, signing
-from webhooks.addresses import Refused
+from webhooks.addresses import Refused, Target
+from webhooks.wire import Answer, Broken, Connection, Names, connect
 
 USER_AGENT = "PayOS-Webhooks/1.0"
-DNS_SECONDS = 2.0
-POOLS = 1000
-# A little less than the servers around keep an idle connection: who closes first must not be the one that listens.
-KEEP_ALIVE_SECONDS = 4.0
+ENDPOINTS_WITH_IDLE = 1000
+IDLE_EACH = 100
 
 
 @dataclass(slots=True)
@@ -80,66 +75,6 @@ class Outcome:
         return self.status == 410
 
 
-class PinnedBackend(httpcore.AsyncNetworkBackend):
-    """Resolves, checks every address, and connects to a checked one."""
-
-    def __init__(self, resolver: addresses.Resolver = addresses.resolve) -> None:
-        self._inner = httpcore.AnyIOBackend()
-        self._resolver = resolver
-        # Names of dead servers hang for long: enough threads that they hold up nobody else's names.
-        self._threads = ThreadPoolExecutor(max_workers=64, thread_name_prefix="webhooks-dns")
-        self._known: OrderedDict[tuple[str, int], tuple[float, asyncio.Future[list[str]]]] = OrderedDict()
-
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        error: Exception | None = None
-        for address in await self.addresses_of(host, port):
-            try:
-                return await self._inner.connect_tcp(address, port, timeout, local_address, socket_options)
-            except (httpcore.ConnectError, httpcore.ConnectTimeout) as failed:
-                error = failed
-        assert error is not None, "addresses_of returns at least one address or raises"
-        raise error
-
-    async def connect_unix_socket(self, *args: Any, **kwargs: Any) -> httpcore.AsyncNetworkStream:
-        raise Refused("url_invalid", "webhooks do not go to local sockets")
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
-
-    async def addresses_of(self, host: str, port: int) -> list[str]:
-        literal = addresses.as_literal(host)
-        if literal is not None:
-            addresses.check(literal)
-            return [str(literal)]
-        key, moment = (host, port), time.monotonic()
-        known = self._known.get(key)
-        if known is None or known[0] < moment:
-            # One question per name at a time: all who connect to it wait for the same answer.
-            future = asyncio.ensure_future(self._ask(host, port))
-            future.add_done_callback(lambda done: done.cancelled() or done.exception())
-            self._known[key] = (moment + DNS_SECONDS, future)
-            while len(self._known) > POOLS:
-                self._known.popitem(last=False)
-        return await asyncio.shield(self._known[key][1])
-
-    async def _ask(self, host: str, port: int) -> list[str]:
-        try:
-            found = await asyncio.get_running_loop().run_in_executor(self._threads, self._resolver, host, port)
-        except OSError as error:
-            raise Refused("dns", f"the name {host!r} cannot be resolved ({error.strerror or error})") from None
-        return addresses.checked(host, found)
-
-    def close(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
-
-
 class Sender:
     """Belongs to one event loop."""
 
@@ -151,45 +86,9 @@ class Sender:
         timeout: float = policy.TIMEOUT_SECONDS,
     ) -> None:
         self._tls = tls or ssl.create_default_context()
-        self._backend = PinnedBackend(resolver)
-        self._idle: OrderedDict[uuid.UUID, list[httpcore.AsyncHTTPConnection]] = OrderedDict()
-        self._leaving: set[asyncio.Future[None]] = set()
+        self._names = Names(resolver)
+        self._idle: OrderedDict[uuid.UUID, list[Connection]] = OrderedDict()
         self._timeout = timeout
-        # The whole exchange is timed as one; only getting connected has a limit of its own.
-        self._extensions = {"timeout": {"connect": min(policy.CONNECT_SECONDS, timeout)}}
-
-    def _borrow(self, key: uuid.UUID, origin: httpcore.Origin) -> httpcore.AsyncHTTPConnection:
-        """An idle connection of this endpoint that still holds, or a new one. The youngest first: the others may go."""
-        idle = self._idle.get(key)
-        while idle:
-            connection = idle.pop()
-            if connection.can_handle_request(origin) and connection.is_available() and not connection.has_expired():
-                return connection
-            self._closing(connection)
-        return httpcore.AsyncHTTPConnection(
-            origin=origin, ssl_context=self._tls, keepalive_expiry=KEEP_ALIVE_SECONDS, network_backend=self._backend
-        )
-
-    def _give_back(self, key: uuid.UUID, connection: httpcore.AsyncHTTPConnection) -> None:
-        if not connection.is_idle():
-            self._closing(connection)
-            return
-        self._idle.setdefault(key, []).append(connection)
-        self._idle.move_to_end(key)
-        while len(self._idle) > POOLS:
-            _, old = self._idle.popitem(last=False)
-            for stale in old:
-                self._closing(stale)
-
-    def _closing(self, connection: httpcore.AsyncHTTPConnection) -> None:
-        task = asyncio.ensure_future(connection.aclose())
-        self._leaving.add(task)
-        task.add_done_callback(self._left)
-
-    def _left(self, task: asyncio.Future[None]) -> None:
-        self._leaving.discard(task)
-        if not task.cancelled():
-            task.exception()  # how a connection that is thrown away ended interests nobody
 
     async def send(self, job: Job) -> Outcome:
         now = clock.now()
@@ -203,8 +102,14 @@ class Sender:
             outcome.error_code, outcome.error = refused.code, refused.detail
         except TimeoutError:
             outcome.error_code, outcome.error = "timeout", f"no complete answer within {self._timeout:g} seconds"
-        except (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError, ssl.SSLError, OSError) as error:
-            outcome.error_code, outcome.error = _describe(error)
+        except Broken as broken:
+            outcome.error_code, outcome.error = broken.code, broken.detail
+        except h11.ProtocolError as error:
+            outcome.error_code, outcome.error = "protocol", f"the answer is no HTTP: {error}"[:300]
+        except ssl.SSLError as error:
+            outcome.error_code, outcome.error = "tls", f"TLS failed: {error.reason or error}"[:300]
+        except OSError as error:
+            outcome.error_code, outcome.error = "reset", f"the connection broke: {error.strerror or type(error).__name__}"[:300]
         outcome.latency_ms = int((time.perf_counter() - begun) * 1000)
         if not outcome.error_code and not outcome.succeeded:
             outcome.error_code, outcome.error = _refusal(outcome)
@@ -222,44 +127,62 @@ class Sender:
 
     async def _exchange(self, job: Job, headers: dict[str, str], outcome: Outcome) -> None:
         target = addresses.parse(job.url, livemode=job.livemode)
-        url = httpcore.URL(scheme=target.scheme, host=target.host, port=target.port, target=target.path)
-        sent = [("host", target.authority), *headers.items(), ("content-length", str(len(job.body)))]
-        request = httpcore.Request("POST", url, headers=sent, content=job.body, extensions=self._extensions)
-        connection = self._borrow(job.endpoint_id, url.origin)
+        connection = await self._connection(job.endpoint_id, target)
+        outcome.address = connection.address
+        answer = Answer()
+
+        def told(head: Answer) -> None:
+            nonlocal answer
+            answer = head
+            _note_head(outcome, head)
+
         try:
-            response = await connection.handle_async_request(request)
-            try:
-                await self._read(response, outcome)
-            finally:
-                await response.aclose()  # a body that was not read to its end closes the connection
+            sent = [("host", target.authority), *headers.items(), ("content-length", str(len(job.body)))]
+            await connection.exchange(target, sent, job.body, told)
         finally:
+            outcome.response_body = _text(bytes(answer.body[: policy.RESPONSE_KEPT * 4]))[: policy.RESPONSE_KEPT]
             self._give_back(job.endpoint_id, connection)
 
-    async def _read(self, response: httpcore.Response, outcome: Outcome) -> None:
-        outcome.status = response.status
-        outcome.response_headers = {
-            _text(name)[:100]: _text(value)[:500] for name, value in response.headers[: policy.RESPONSE_HEADERS_KEPT]
-        }
-        stream = response.extensions.get("network_stream")
-        peer = stream.get_extra_info("server_addr") if stream is not None else None
-        outcome.address = str(peer[0])[:60] if peer else ""
-        wait = next((value for name, value in response.headers if name.lower() == b"retry-after"), None)
-        outcome.retry_after = policy.retry_after(_text(wait), now=outcome.at) if wait is not None else None
-        body = bytearray()
-        async for chunk in response.aiter_stream():
-            body += chunk
-            if len(body) > policy.RESPONSE_BYTES:
-                break
-        outcome.response_body = _text(bytes(body[: policy.RESPONSE_KEPT * 4]))[: policy.RESPONSE_KEPT]
+    async def _connection(self, key: uuid.UUID, target: Target) -> Connection:
+        """An idle connection of this endpoint that still holds, or a new one. The youngest first: the others may go."""
+        idle = self._idle.get(key)
+        while idle:
+            connection = idle.pop()
+            if connection.usable(target):
+                # Its address was checked when it was made; what was forbidden since then is not reached by it either.
+                addresses.check_text(connection.address)
+                return connection
+            connection.close()
+        return await connect(target, self._names, self._tls)
+
+    def _give_back(self, key: uuid.UUID, connection: Connection) -> None:
+        idle = self._idle.setdefault(key, [])
+        self._idle.move_to_end(key)
+        if len(idle) < IDLE_EACH and connection.release():
+            idle.append(connection)
+        else:
+            connection.close()
+        while len(self._idle) > ENDPOINTS_WITH_IDLE:
+            _, old = self._idle.popitem(last=False)
+            for stale in old:
+                stale.close()
 
     async def close(self) -> None:
         for idle in self._idle.values():
             for connection in idle:
-                self._closing(connection)
+                connection.close()
         self._idle.clear()
-        if self._leaving:
-            await asyncio.wait(self._leaving, timeout=2)
-        self._backend.close()
+        self._names.close()
+        await asyncio.sleep(0)  # lets the sockets go before the loop does
+
+
+def _note_head(outcome: Outcome, answer: Answer) -> None:
+    outcome.status = answer.status
+    outcome.response_headers = {
+        _text(name)[:100]: _text(value)[:500] for name, value in answer.headers[: policy.RESPONSE_HEADERS_KEPT]
+    }
+    wait = next((value for name, value in answer.headers if name == b"retry-after"), None)
+    outcome.retry_after = policy.retry_after(_text(wait), now=outcome.at) if wait is not None else None
 
 
 def _text(raw: bytes) -> str:
@@ -270,25 +193,6 @@ def _text(raw: bytes) -> str:
 def _for_the_log(headers: dict[str, str], custom: dict[str, str]) -> dict[str, str]:
     """What was sent, without the values of custom headers: they are the partner's passwords more often than not."""
     return {name: "•••" if name in custom else value for name, value in headers.items()}
-
-
-def _describe(error: BaseException) -> tuple[str, str]:
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return "tls", f"the certificate is not valid: {cause.verify_message}"[:300]
-        if isinstance(cause, ssl.SSLError):
-            return "tls", f"TLS failed: {cause.reason or cause}"[:300]
-        cause = cause.__cause__ or cause.__context__
-    if isinstance(error, httpcore.ConnectTimeout):
-        return "connect_timeout", "no connection within the time allowed"
-    if isinstance(error, httpcore.TimeoutException):
-        return "timeout", "no answer within the time allowed"
-    if isinstance(error, httpcore.ConnectError):
-        return "connect", f"no connection: {error}"[:300]
-    if isinstance(error, httpcore.ProtocolError):
-        return "protocol", f"the answer is no HTTP: {error}"[:300]
-    return "reset", f"the connection broke: {error or type(error).__name__}"[:300]
 
 
 def _refusal(outcome: Outcome) -> tuple[str, str]:

@@ -18,6 +18,7 @@ from django.db import connection, transaction
 
 from payos.kernel import clock, locks, tenancy
 from payos.kernel.errors import Problem, register
+from payos.kernel.models import OutboxEvent
 from webhooks import addresses, catalogue, policy, signing
 from webhooks.models import OUTSTANDING, Delivery, DeliveryState, DisabledReason, Endpoint, Lane
 
@@ -170,7 +171,9 @@ def endpoint_disable(*, endpoint_id: uuid.UUID, reason: str = DisabledReason.MAN
         return endpoint
     now = clock.now()
     endpoint.enabled, endpoint.disabled_at, endpoint.disabled_reason = False, now, str(reason)
-    endpoint.missed_since = endpoint.missed_since or Lane.objects.get(pk=endpoint_id).failing_since or now
+    unseen = OutboxEvent.objects.filter(handled_at=None, parked_at=None).order_by("seq").values_list("created_at", flat=True).first()
+    since = [endpoint.missed_since, Lane.objects.get(pk=endpoint_id).failing_since, unseen, now]
+    endpoint.missed_since = min(at for at in since if at is not None)
     with tenancy.acting(reason=DisabledReason(reason).label):
         endpoint.save()
     if reason != DisabledReason.MANUAL:

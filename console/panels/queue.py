@@ -38,10 +38,10 @@ def queue(request: Any) -> Body:
         (str(Severity(level).label), [counts.get((bucket, level), 0) for bucket in range(5)])
         for level in (Severity.LOW, Severity.MEDIUM, Severity.HIGH, Severity.CRITICAL)
     ]
-    return Body(figures=figures, chart=charts.bars("Unresolved cases by age, split by severity", AGES, series))
+    return Body(figures=figures, chart=charts.bars("Unresolved cases by age, split by severity", AGES, series, colours=(6, 3, 2, 4)))
 
 
-@panel("approvals", "Approvals waiting", page="home", permission="operations.view_approval", order=20, size="small", link="admin:operations_approval_changelist")
+@panel("approvals", "Approvals waiting", page="home", permission="operations.view_approval", order=25, size="half", link="admin:operations_approval_changelist")
 def approvals(request: Any) -> Body:
     rows = list(selectors.pending_approvals(request.user).order_by("expires_at")[:5])
     if not rows:
@@ -68,7 +68,7 @@ def _left(at: Any) -> str:
     return span(at - clock.now())
 
 
-@panel("alerts", "Alerts", page="home", permission="operations.view_alert", order=30, size="small", link="admin:operations_alert_changelist")
+@panel("alerts", "Alerts", page="home", permission="operations.view_alert", order=20, size="half", link="admin:operations_alert_changelist")
 def alerts(request: Any) -> Body:
     rows = list(Alert.objects.filter(state__in=["firing", "acknowledged"]).order_by("-severity", "-id")[:6])
     if not rows:

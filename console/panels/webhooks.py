@@ -21,11 +21,11 @@ def _figures() -> list[Figure]:
     total = selectors.summary()
     rate = None if total["success_rate"] is None else float(total["success_rate"]) * 100
     return [
-        Figure("Success, last hour", "no attempts" if rate is None else f"{rate:.2f} %", f"target {TARGET:g} %", _tone(rate)),
+        Figure("Success, last hour", "none yet" if rate is None else f"{rate:.2f} %", f"target {TARGET:g} %", _tone(rate)),
         Figure("Backlog", f"{total['backlog']:,}", tone="warn" if total["backlog"] > 1000 else ""),
         Figure("Dead letters", f"{total['dead']:,}", tone="bad" if total["dead"] else "good"),
         Figure("Endpoints", f"{total['endpoints']:,}", f"{total['failing']} failing, {total['disabled']} off", "warn" if total["failing"] else ""),
-        Figure("95th percentile", "" if total["p95_ms"] is None else f"{float(total['p95_ms']):,.0f} ms"),
+        Figure("95th percentile", "none yet" if total["p95_ms"] is None else f"{float(total['p95_ms']):,.0f} ms"),
     ]
 
 

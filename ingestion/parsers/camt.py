@@ -198,9 +198,9 @@ class _Reader:
                 )  # fmt: skip
                 statement.currency = statement.currency or text_at(child, "Ccy")
             elif name == "CreDtTm":
-                statement.date = statement.date or date_iso(child.text or "")
+                statement.date = statement.date or date_iso(child.text or "")  # type: ignore[assignment]
             elif name == "FrToDt":
-                statement.date = date_iso(text_at(child, "ToDtTm")) or date_iso(text_at(child, "ToDt")) or statement.date
+                statement.date = date_iso(text_at(child, "ToDtTm")) or date_iso(text_at(child, "ToDt")) or statement.date  # type: ignore[assignment]
         if not statement.currency and statement.balances:
             statement.currency = statement.balances[0][2]
 

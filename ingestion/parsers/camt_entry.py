@@ -171,7 +171,7 @@ class Entries:
             element.clear()
             before = element.getprevious()
             if before is not None and LOCAL[before.tag] == "TxDtls":
-                element.getparent().remove(before)
+                element.getparent().remove(before)  # type: ignore[union-attr]
 
     def read(self, element: etree._Element, account_currency: str) -> Line | Reject:
         transactions, self.transactions = self.transactions, []
@@ -201,7 +201,7 @@ class Entries:
                 code = _code(child)
             elif name == "AddtlNtryInf":
                 info = (child.text or "").strip()
-            elif name == "NtryDtls" and not transactions:
+            elif name == "NtryDtls" and len(transactions) != 1:
                 batch = text_at(child, "Btch", "MsgId") or text_at(child, "Btch", "PmtInfId")
                 if batch:
                     references["batch"] = batch
@@ -231,7 +231,7 @@ class Entries:
         if dropped:
             self.flags.append(Flag(f"entry {position}", "details", f"{dropped} transactions beyond {MAX_DETAILS} not kept"))
         extra: dict[str, object] | None = {"status": status} if status and status != "BOOK" else None
-        return Line(amount if credit else -amount, currency, value_date or booking_date, booking_date, references,
+        return Line(amount if credit else -amount, currency, value_date or booking_date, booking_date, references,  # type: ignore[arg-type]
                     party, info, code, raw, position, account, details, extra)  # fmt: skip
 
     def _details(self, transactions: list[_Transaction], credit: bool, currency: str, position: int) -> list[Detail]:

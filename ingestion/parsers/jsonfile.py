@@ -110,11 +110,9 @@ def parse(file: BinaryIO, profile: Profile | None = None) -> Events:
 
 
 def _is_lines(head: bytes) -> bool:
-    """One object to a line: the first line is a whole document and another one follows."""
+    """One object to a line: the first line is a whole document and something follows."""
     lines = [line.strip() for line in head.split(b"\n") if line.strip()]
     if not lines or not lines[0].startswith(b"{") or not lines[0].endswith(b"}"):
-        return False
-    if len(lines) > 1 and not lines[1].startswith(b"{"):
         return False
     try:
         load(decode(lines[0]))

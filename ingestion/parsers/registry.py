@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 from ingestion.parsers import bai2, camt, csvfile, jsonfile, mt940, ofx, processors, xlsxfile
 from ingestion.parsers.profiles import Profile
 from ingestion.parsers.records import Events, Line, Reject, StatementEnd, StatementStart, Unreadable
+from ingestion.parsers.textio import sniff_encoding
 
 HEAD = 1 << 16
 #: A file whose first pieces are all unreadable is not what it was taken for.
@@ -67,6 +68,9 @@ def sniff(head: bytes, name: str = "") -> str:
     """The format of a file from its first bytes and its name; `Unreadable` where it is none of them."""
     if not head.strip(b"\0 \t\r\n\x1a"):
         raise Unreadable("the file is empty")
+    encoding, skip = sniff_encoding(head)
+    if encoding.startswith("utf-16"):
+        head = head[skip:].decode(encoding, "ignore").encode()
     if head.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
         return "xlsx"
     if head.startswith((b"%PDF", b"\x1f\x8b", b"\x89PNG", b"\xff\xd8\xff", b"7z\xbc\xaf", b"Rar!")):
@@ -93,7 +97,7 @@ def sniff(head: bytes, name: str = "") -> str:
     by_name = ALIASES.get(extension, extension)
     if by_name in ("bai2", "mt940", "mt942"):
         return by_name
-    sample = head[:4096].replace(b"\0", b"") if csvfile.sniff_encoding(head)[0].startswith("utf-16") else head[:4096]
+    sample = head[:4096]
     if sum(byte < 9 or 13 < byte < 32 for byte in sample) > len(sample) // 50:
         raise Unreadable("the file is binary and no known format")
     return "csv"

@@ -192,7 +192,7 @@ class Table:
                 amount = read(text, exponent)
                 if self.at_direction is not None:
                     word = _cell(row, self.at_direction)
-                    sign = direction(word)
+                    sign = direction(word)  # type: ignore[assignment]
                     if sign is None:
                         raise AmountError(f"{word[:20]!r} says neither debit nor credit")
                     amount = abs(amount) * sign if amount >= 0 or sign < 0 else amount
@@ -291,7 +291,7 @@ class _State:
                 ok = (self.up or self.down) and opening + self.sum == closing
             controls["running_balance"] = {"stated": closing, "found": opening + self.sum, "ok": bool(ok)}
             if ok is False:
-                yield Flag(self.break_at or "end", "running_balance", f"account {self.account}: the running balance does not follow the"
+                yield Flag(self.break_at or "end", "running_balance", f"account {self.account}: the running balance does not follow the"  # type: ignore[arg-type]
                            f" amounts (first seen at row {self.break_at})")  # fmt: skip
         yield StatementEnd(self.account, self.currency, opening, closing, ok, self.lines, self.sum, date=self.last,
                            controls=controls)  # fmt: skip

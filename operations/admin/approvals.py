@@ -38,7 +38,7 @@ class ApprovalAdmin(ReadOnlyModelAdmin):
         view = request.GET.get("view", "waiting")
         rows = Approval.objects.select_related("requested_by", "decided_by", "partner").defer("preview", "params", "result")
         if view == "mine":
-            rows = rows.filter(requested_by=request.user)
+            rows = rows.filter(requested_by=request.user)  # type: ignore[misc]
         elif view == "decided":
             rows = rows.filter(state__in=[ApprovalState.APPROVED, ApprovalState.REJECTED])
         elif view == "over":
@@ -114,10 +114,11 @@ class ApprovalLimitAdmin(ReadOnlyModelAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         from operations.services.approvals import ACTIONS
+        from operations.services.limits import CHANGE_LIMIT
         from partners.roles import MATRIX
 
         return super().changelist_view(
-            request, {"limit_actions": sorted(ACTIONS), "limit_roles": list(MATRIX)} | (extra_context or {})
+            request, {"limit_actions": sorted(set(ACTIONS) - {CHANGE_LIMIT}), "limit_roles": list(MATRIX)} | (extra_context or {})
         )
 
     @needs("operations.request_approval")

@@ -15,7 +15,7 @@ CHANGE_LIMIT = "operations.change_limit"
 
 def ask_limit(*, user: Any, action: str, role: str, currency: str, limit: str, reason: str) -> Approval:
     """Ask for a limit: above it the role needs a second person for the action. 0 means always."""
-    if action not in ACTIONS:
+    if action not in ACTIONS or action == CHANGE_LIMIT:
         raise Problem("unprocessable", f"{action[:60]!r} is no act with a limit: choose one of the list.")
     if role not in MATRIX:
         raise Problem("unprocessable", f"{role[:60]!r} is no role: choose one of {', '.join(MATRIX)}.")

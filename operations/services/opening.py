@@ -124,7 +124,7 @@ def _write(rows: Sequence[dict[str, Any]]) -> list[tuple[Any, ...]]:
         )  # fmt: skip
         subject_type, subject_id = subject_of(row.get("subject"))
         merged[key] = {
-            "id": str(ids.uuid7()),
+            "id": str(ids.uuid7(now)),
             "livemode": bool(row.get("livemode", False)),
             "partner_id": _text(row.get("partner_id")),
             "branch_id": _text(row.get("branch_id")),

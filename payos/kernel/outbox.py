@@ -60,7 +60,7 @@ class Event:
 def _event(row: tuple[Any, ...]) -> Event:
     # Django leaves jsonb undecoded for raw cursors: its JSONField decodes by itself.
     *before, payload, created_at = row
-    return Event(*before, json.loads(payload) if isinstance(payload, str) else payload, created_at)
+    return Event(*before, json.loads(payload) if isinstance(payload, str) else payload, created_at)  # type: ignore[call-arg]
 
 
 Handler = Callable[[Sequence[Event]], None]
@@ -203,7 +203,7 @@ def _failed(event: Event, error: Exception) -> bool:
 
 
 def _tell_parked(event: Event, text: str) -> None:
-    log.error("outbox.parked", extra={"event": event.public_id, "error": text})
+    log.error("outbox.parked", extra={"event_id": event.public_id, "error": text})
     for hook in _parked_hooks:
         hook(event, text)
 
@@ -249,8 +249,8 @@ def unpark(event_id: uuid.UUID | str) -> bool:
 
 
 def lag() -> dict[str, Any]:
-    """How far behind the relay is: counted up to a bound, so that asking stays cheap."""
-    with connection.cursor() as cursor:
+    """How far behind the relay is: counted up to a bound, so that asking stays cheap. For the whole platform."""
+    with tenancy.platform_scope(), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(sqlfile.load(__file__, "outbox_lag.sql"), {"now": clock.now()})
         unhandled, seconds, unpublished, parked = cursor.fetchone()
     return {"unhandled": unhandled, "seconds": float(seconds or 0), "unpublished": unpublished, "parked": parked}

@@ -82,7 +82,7 @@ def _to_kafka(events: Sequence[Any]) -> Outcome:
                 taken.append(event)
             else:
                 broken.add(event.aggregate_id)
-                log.warning("outbox.kafka_refused", extra={"event": event.public_id, "error": str(error)})
+                log.warning("outbox.kafka_refused", extra={"event_id": event.public_id, "error": str(error)})
 
         return delivered
 

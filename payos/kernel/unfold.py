@@ -16,6 +16,11 @@ def environment(request: HttpRequest) -> list[str]:
     return [name, "danger" if name.lower().startswith("prod") else "info"]
 
 
+def ribbon(request: HttpRequest) -> dict[str, Any]:
+    """The environment for pages outside the console, such as the sign-in."""
+    return {"payos_environment": environment(request)}
+
+
 def may(*permissions: str) -> Callable[[HttpRequest], bool]:
     def check(request: HttpRequest) -> bool:
         return any(request.user.has_perm(permission) for permission in permissions)  # type: ignore[union-attr]
@@ -103,6 +108,7 @@ NAVIGATION: list[tuple[str, list[dict[str, Any]]]] = [
             _page("Bank holidays", "calendar_month", "admin:kernel_calendarday_changelist", "kernel.view_calendarday"),
             _page("Alert rules", "notifications", "admin:operations_alertrule_changelist", "operations.view_alertrule"),
             _page("Alert channels", "campaign", "admin:operations_alertchannel_changelist", "operations.view_alertchannel"),
+            _page("Report subscriptions", "outgoing_mail", "admin:console_reportsubscription_changelist", "console.view_reportsubscription"),
             _page("SLA rules", "timer", "admin:operations_sla_changelist", "operations.view_sla"),
             _page("Approval limits", "gavel", "admin:operations_approvallimit_changelist", "operations.view_approvallimit"),
             _page("Audit trail", "history", "admin:kernel_auditevent_changelist", "kernel.view_auditevent"),
@@ -137,6 +143,7 @@ UNFOLD: dict[str, Any] = {
     "SHOW_VIEW_ON_SITE": False,
     "ENVIRONMENT": "payos.kernel.unfold.environment",
     "SIDEBAR": {"show_search": True, "show_all_applications": False, "navigation": sidebar},
+    "ACCOUNT": {"navigation": [{"title": "Second factor", "link": lambda request: reverse("mfa_index")}]},
     "COMMAND": {"search_models": True, "show_history": False},
     "COLORS": {
         "primary": {

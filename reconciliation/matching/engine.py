@@ -27,8 +27,8 @@ WORK = (
     " recon_candidate recon_repeated recon_member_i recon_member_e recon_open_i recon_open_e recon_known_i"
     " recon_known_e recon_token recon_crowded recon_same recon_chosen recon_bag recon_bag_row recon_bag_sum"
     " recon_bag_hit recon_bag_item recon_bag_kept recon_crowd recon_near recon_scored recon_bunch_item"
-    " recon_bunch recon_bunch_total recon_line recon_bunch_hit recon_bunch_sure recon_bunch_row recon_bunch_all recon_left recon_unsettled"
-    " recon_tie recon_found recon_part recon_cluster"
+    " recon_bunch recon_bunch_total recon_line recon_bunch_hit recon_bunch_sure recon_bunch_row recon_bunch_all recon_bunch_no recon_bunch_offer recon_left recon_unsettled recon_double"
+    " recon_type_i recon_type_e recon_whole recon_tie recon_found recon_part recon_cluster"
 ).split()
 
 
@@ -97,6 +97,9 @@ class Run:
         self.sql("exact.sql")
         self.connection.execute("ANALYZE recon_pair")
 
+    def batches(self) -> None:
+        self.sql("batches.sql")
+
     def open_rows(self) -> None:
         for side, letter in (("internal", "i"), ("external", "e")):
             self.sql("open.sql", side=side, letter=letter)
@@ -119,6 +122,10 @@ class Run:
     def groups(self) -> None:
         self.sql("groups.sql")
         self.sql("close.sql")
+
+    def named(self) -> None:
+        for letter in "ie":
+            self.sql("named.sql", letter=letter)
 
     def similar(self) -> None:
         self.sql("pairs.sql")
@@ -166,12 +173,15 @@ class Run:
         self.phase("prepare", self.prepare)
         if 1 in levels:
             self.phase("level 1", self.exact)
+        if 4 in levels:
+            self.phase("level 4 whole batches", self.batches)
         self.phase("normalise", self.open_rows)
         self.phase("texts", self.tokens)
         if 2 in levels:
             self.phase("level 2", self.references)
         if 4 in levels:
             self.phase("level 4 keys", self.groups)
+        self.phase("names", self.named)
         if 3 in levels:
             self.phase("level 3", self.similar)
         if 4 in levels:

@@ -14,17 +14,17 @@ import psycopg
 
 from payos.kernel import sqlfile
 
-SECTIONS = ("matches", "suggestions", "discrepancies")
+SECTIONS = {"matches": ("pairs", "groups"), "suggestions": ("suggestions",), "discrepancies": ("discrepancies",)}
 
 
 def write(connection: psycopg.Connection, out: Callable[[bytes], object], summary: Callable[[], dict[str, Any]]) -> None:
     out(b"{")
-    for section in SECTIONS:
+    for section, parts in SECTIONS.items():
         out(f'"{section}":['.encode())
         first = True
-        with connection.cursor() as cursor:
-            query = sqlfile.load(__file__, f"json_{section}.sql")
-            with cursor.copy(f"COPY ({query}) TO STDOUT") as copy:  # type: ignore[arg-type]
+        for part in parts:
+            query = sqlfile.load(__file__, f"json_{part}.sql")
+            with connection.cursor() as cursor, cursor.copy(f"COPY ({query}) TO STDOUT") as copy:  # type: ignore[arg-type]
                 # Every block ends with a whole row.
                 for block in copy:
                     lines = bytes(block).replace(b"\\\\", b"\\").rstrip(b"\n")

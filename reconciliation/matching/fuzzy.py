@@ -14,12 +14,12 @@ from typing import Any
 import psycopg
 
 from reconciliation.matching.macros import Texts
-from reconciliation.matching.similarity import Side, compare, shape
+from reconciliation.matching.similarity import DIFFERENT, FOREIGN, UNSHARED, Side, compare, shape
 from reconciliation.matching.spec import Spec
 
 PAGE = 5_000
 KIND = 6
-SHAPES_SEEN = 4_000
+SHAPES_SEEN = 20_000
 
 
 class Scorer:
@@ -28,18 +28,32 @@ class Scorer:
         self.spec = spec
         self.texts = texts
         self.shapes = self._shapes()
+        self.shared = self._references_are_shared()
 
     def _shapes(self) -> set[str]:
         """Schemes that our references have. A reference of a scheme that we never use says less against a pair."""
         rows = self.connection.execute(
-            "SELECT upper(reference) FROM (SELECT reference FROM recon_internal WHERE key IS NOT NULL ORDER BY rid LIMIT %s) x",
+            "SELECT upper(reference) FROM recon_internal WHERE key IS NOT NULL AND rid <= %s",
             [SHAPES_SEEN],
         ).fetchall()
         counts = Counter(shape("".join(c for c in row[0] if c.isascii() and c.isalnum())) for row in rows)
         return {name for name, count in counts.items() if count * 500 >= len(rows)}
 
-    def foreign(self, ref: str) -> bool:
-        return bool(ref) and shape(ref) not in self.shapes
+    def _references_are_shared(self) -> bool:
+        """Whether their references usually are ours. Where a bank writes only its own, an unlike one says nothing."""
+        row = self.connection.execute(
+            "SELECT (SELECT count(*) FROM recon_pair WHERE reference_kind <= 2 AND e <= %(seen)s),"
+            " (SELECT count(key) FROM recon_external WHERE rid <= %(seen)s)",
+            {"seen": SHAPES_SEEN},
+        ).fetchone()
+        assert row is not None
+        return bool(row[1]) and row[0] * 10 >= row[1]
+
+    def stranger(self, ref: str) -> int:
+        """What it costs when this reference of theirs is unlike ours."""
+        if not self.shared:
+            return UNSHARED
+        return DIFFERENT if shape(ref) in self.shapes else FOREIGN
 
     def run(self) -> int:
         """Score every near pair; returns how many were looked at."""
@@ -56,11 +70,11 @@ class Scorer:
     def _score(self, row: tuple[Any, ...]) -> tuple[Any, ...] | None:
         i, e, kind, days, difference, fee = row[:6]
         mine, theirs = Side(i, *row[6:11]), Side(e, *row[11:16])
-        score = compare(mine, theirs, kind, days, self.foreign(theirs.ref))
+        score = compare(mine, theirs, kind, days, self.stranger(theirs.ref))
         if score.total < self.spec.suggest_score:
             return None
-        # Without an anchor it may be suggested, never confirmed.
-        total = score.total if score.has_anchor and score.reference != "different" else min(score.total, self.spec.confirm_score - 1)
+        # Without an anchor it may be suggested, never confirmed; one that can be confirmed still meets its rivals.
+        total = score.total if score.may_confirm else min(score.total, self.spec.confirm_score - 1)
         return (i, e, KIND, kind, days, difference, fee, 200 - total, total)
 
     def _store(self, rows: list[tuple[Any, ...]]) -> None:
@@ -86,7 +100,7 @@ class Scorer:
             i, e, kind, days, difference, fee = row[:6]
             if (i, e) in blocked:
                 continue
-            score = compare(Side(i, *row[6:11]), Side(e, *row[11:16]), kind, days, self.foreign(row[11]))
+            score = compare(Side(i, *row[6:11]), Side(e, *row[11:16]), kind, days, self.stranger(row[11]))
             confirmed.append((i, e, days, difference, fee, score.total, min(row[16], 999), json.dumps(score.evidence, sort_keys=True)))
         self.connection.execute("CREATE TEMP TABLE recon_sure (i int, e int, days int, difference_minor bigint,"
                                 " fee_minor bigint, score int, rivals int, evidence jsonb) ON COMMIT DROP")
@@ -110,7 +124,7 @@ class Scorer:
             partner = Side(e if side == "I" else i, *row[6:11])
             rival = Side(0, *row[11:16])
             pair = (rival, partner) if side == "I" else (partner, rival)
-            score = compare(*pair, kind, row[16], self.foreign(pair[1].ref))
+            score = compare(*pair, kind, row[16], self.stranger(pair[1].ref))
             if score.total >= total - self.spec.margin and score.total >= self.spec.confirm_score - self.spec.margin:
                 blocked.add((i, e))
         return blocked

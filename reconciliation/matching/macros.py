@@ -106,13 +106,14 @@ class Texts:
             "hot_rows": "200",
             "token_length": "4",
             "token_words": "40",
-            "token_joined": "5",
+            "token_numbers": "8",
             "return_words": RETURN_WORDS,
             "fee_words": FEE_WORDS,
             "label_words": LABEL_WORDS,
             "batch_words": BATCH_WORDS,
             "fx_words": FX_WORDS,
             "transposed": TRANSPOSED,
+            "whole_days": days_apart(spec, closed, "max(i.day)", "l.day", "i.currency"),
             "bunch_days": days_apart(spec, closed, "g.last_day", "l.day", "g.currency"),
         }
 

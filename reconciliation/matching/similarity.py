@@ -15,6 +15,8 @@ from rapidfuzz.distance import OSA
 AMOUNT = {1: 25, 2: 22, 3: 14, 4: 14, 5: 0}
 AMOUNT_WORD = {1: "equal", 2: "net of fee", 3: "within tolerance", 4: "net of fee within tolerance", 5: "opposite sign"}
 SHORTEST_PART = 5
+# What an unlike reference costs: of our own scheme, of a scheme of theirs, and where no references are shared at all.
+DIFFERENT, FOREIGN, UNSHARED = -45, -15, 0
 SHORTEST_TYPO = 5
 
 
@@ -37,9 +39,20 @@ class Score:
     evidence: dict[str, Any]
 
     @property
-    def has_anchor(self) -> bool:
-        """Something beyond amount and date says that these two are one."""
-        return self.reference_points >= 20 or self.name_points >= 20
+    def may_confirm(self) -> bool:
+        """Something beyond amount and date says that these two are one, and nothing says that they are not.
+
+        A reference one keystroke away may as well be the next item's: only a counterparty that agrees makes it a
+        typing error. A reference cut short needs a counterparty that does not disagree. Without a reference the
+        counterparty must agree.
+        """
+        if self.reference in {"different", "similar"}:
+            return False
+        if self.reference == "equal":
+            return self.name_points >= 0
+        if self.reference == "truncated":
+            return self.name_points >= 20 or self.evidence["counterparty"] == "unknown"
+        return self.name_points >= 30
 
 
 @lru_cache(maxsize=1 << 16)
@@ -49,7 +62,7 @@ def shape(ref: str) -> str:
     return "".join(kind for index, kind in enumerate(kinds) if index == 0 or kinds[index - 1] != kind)
 
 
-def compare_references(mine: str, theirs: str, foreign: bool) -> tuple[str, int]:
+def compare_references(mine: str, theirs: str, stranger: int) -> tuple[str, int]:
     if not mine and not theirs:
         return "none", 0
     if not mine or not theirs:
@@ -70,7 +83,7 @@ def compare_references(mine: str, theirs: str, foreign: bool) -> tuple[str, int]
             return "mistyped", 24
         if distance == 3 and len(short) >= 12:
             return "similar", 10
-    return ("foreign", -15) if foreign else ("different", -45)
+    return ("different" if stranger <= DIFFERENT else "foreign"), stranger
 
 
 def compare_names(mine: Side, theirs: Side) -> tuple[str, int]:
@@ -98,8 +111,8 @@ def compare_names(mine: Side, theirs: Side) -> tuple[str, int]:
     return "unknown", 0
 
 
-def compare(mine: Side, theirs: Side, amount_kind: int, days: int, foreign: bool) -> Score:
-    reference, reference_points = compare_references(mine.ref, theirs.ref, foreign)
+def compare(mine: Side, theirs: Side, amount_kind: int, days: int, stranger: int) -> Score:
+    reference, reference_points = compare_references(mine.ref, theirs.ref, stranger)
     name, name_points = compare_names(mine, theirs)
     total = AMOUNT[amount_kind] + reference_points + name_points + max(0, 12 - 2 * abs(days))
     text = 0

@@ -14,6 +14,7 @@ from django.urls import reverse
 from console import rollups
 from operations import alerts, services
 from operations.models import AlertRule, Case
+from operations.services import approvals
 from operations.services.limits import ask_limit
 from partners import roles
 from partners.models import User
@@ -88,11 +89,12 @@ def test_trace_by_keyboard(day: list[Case], sign_in: Callable[..., Any], shot: C
     assert page.faults == []
 
 
-def test_approval_by_keyboard(day: list[Case], sign_in: Callable[..., Any], shot: Callable[..., None]) -> None:
+def test_approval_by_keyboard(monkeypatch: pytest.MonkeyPatch, day: list[Case], sign_in: Callable[..., Any], shot: Callable[..., None]) -> None:
+    monkeypatch.setitem(approvals.ACTIONS, "test.payout", approvals.ACTIONS["operations.change_limit"])
     asker = sign_in(roles.ADMINISTRATOR)
     with tenancy.platform_scope():
         approval = ask_limit(
-            user=User.objects.get(username="administrator"), action="operations.change_limit", role=roles.OPERATOR, currency="USD", limit="250.00", reason="The desk is alone at night",
+            user=User.objects.get(username="administrator"), action="test.payout", role=roles.OPERATOR, currency="USD", limit="250.00", reason="The desk is alone at night",
         )  # fmt: skip
     asker.goto(reverse("admin:operations_approval_change", args=[approval.pk]))
     assert asker.locator("button[value=approve]").count() == 0
@@ -110,6 +112,13 @@ def test_approval_by_keyboard(day: list[Case], sign_in: Callable[..., Any], shot
     page.keyboard.press("Enter")
     page.wait_for_selector("text=Approved and carried out.")
     assert page.faults == []
+
+
+def test_axe_finds_what_is_wrong(day: list[Case], sign_in: Callable[..., Any]) -> None:
+    page = sign_in(roles.OPERATOR)
+    page.goto(reverse("admin:index"))
+    page.evaluate("() => document.querySelector('.pc').insertAdjacentHTML('beforeend', '<button></button><img src=\"data:,\">')")
+    assert {fault.split(":")[0] for fault in accessible(page)} == {"button-name", "image-alt"}
 
 
 def test_the_queue_is_accessible(day: list[Case], sign_in: Callable[..., Any]) -> None:

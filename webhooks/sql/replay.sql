@@ -7,6 +7,7 @@ UPDATE webhooks_delivery d
           FROM webhooks_delivery w
          WHERE w.endpoint_id = %(endpoint)s AND w.state = ANY (%(states)s)
            AND w.event_id >= %(since)s AND w.event_id < %(until)s AND w.sample_body = ''
+           AND (%(ended_since)s::timestamptz IS NULL OR w.finished_at >= %(ended_since)s::timestamptz)
          ORDER BY w.id
          LIMIT %(limit)s
            FOR UPDATE) x

@@ -33,7 +33,7 @@ class Command(BaseCommand):
             source = sys.stdin.buffer if options["path"] == "-" else options["path"]
             parsed = registry.open_file(source, options["format"], profile)
             if options["json"]:
-                jsonout.write(parsed, self.stdout._out)  # type: ignore[attr-defined]
+                jsonout.write(parsed, self.stdout._out)  # type: ignore[attr-defined, arg-type]
             else:
                 self._show(parsed)
         except (Unreadable, ProfileError) as error:
@@ -48,9 +48,13 @@ class Command(BaseCommand):
         sys.exit(2)
 
     def _show(self, parsed: registry.Parsed) -> None:
-        self.stdout.write(f"format {parsed.format} (reader version {parsed.version}{', profile ' + parsed.profile if parsed.profile else ''})")
+        profile = f", profile {parsed.profile}" if parsed.profile else ""
+        title = f"format {parsed.format} (reader version {parsed.version}{profile})"
         seen = False
         for event in parsed.events:
+            if title:
+                self.stdout.write(title)
+                title = ""
             if isinstance(event, Line):
                 self.stdout.write(f"  {event.value_date or '          '} {_money(event.amount_minor, event.currency):>18}  {event.reference[:28]:28}"
                                   f"  {event.counterparty[:24]:24} {event.description[:60]}")  # fmt: skip

@@ -36,14 +36,17 @@ JOIN (SELECT 'I'::"char" AS side, * FROM recon_each_i UNION ALL SELECT 'E', * FR
   ON each.side = l.side AND each.bundle = l.rid;
 DELETE FROM recon_open_i WHERE rid IN (SELECT rid FROM recon_duplicate WHERE side = 'I');
 DELETE FROM recon_open_e WHERE rid IN (SELECT rid FROM recon_duplicate WHERE side = 'E');
+CREATE TEMP TABLE recon_double ON COMMIT DROP AS
+SELECT DISTINCT ON (side, rid) * FROM recon_duplicate ORDER BY side, rid, twin;
+ANALYZE recon_double;
 INSERT INTO recon_discrepancy (type, internal, external, expected_minor, actual_minor, reason)
-SELECT 'duplicate', CASE d.side WHEN 'I' THEN ARRAY[d.rid] ELSE '{}' END, CASE d.side WHEN 'E' THEN ARRAY[d.rid] ELSE '{}' END,
-       0, x.amount_minor, jsonb_build_object('side', CASE d.side WHEN 'I' THEN 'internal' ELSE 'external' END, 'duplicate_of', t.ext_id)
-FROM (SELECT DISTINCT ON (side, rid) * FROM recon_duplicate ORDER BY side, rid, twin) d
-JOIN (SELECT 'I'::"char" AS side, rid, amount_minor FROM recon_internal
-      UNION ALL SELECT 'E', rid, amount_minor FROM recon_external) x ON x.side = d.side AND x.rid = d.rid
-LEFT JOIN (SELECT 'I'::"char" AS side, rid, ext_id FROM recon_internal
-      UNION ALL SELECT 'E', rid, ext_id FROM recon_external) t ON t.side = d.side AND t.rid = d.twin;
+SELECT 'duplicate', ARRAY[d.rid], '{}', 0, x.amount_minor, jsonb_build_object('side', 'internal', 'duplicate_of', t.ext_id)
+FROM recon_double d JOIN recon_internal x ON x.rid = d.rid JOIN recon_internal t ON t.rid = d.twin
+WHERE d.side = 'I';
+INSERT INTO recon_discrepancy (type, internal, external, expected_minor, actual_minor, reason)
+SELECT 'duplicate', '{}', ARRAY[d.rid], 0, x.amount_minor, jsonb_build_object('side', 'external', 'duplicate_of', t.ext_id)
+FROM recon_double d JOIN recon_external x ON x.rid = d.rid JOIN recon_external t ON t.rid = d.twin
+WHERE d.side = 'E';
 
 -- Pairs that share a reference (or a key) and are both open: what is wrong with them.
 CREATE TEMP TABLE recon_tie ON COMMIT DROP AS

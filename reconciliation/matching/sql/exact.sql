@@ -7,7 +7,8 @@ CREATE TEMP TABLE recon_repeated ON COMMIT DROP AS
     SELECT key FROM recon_external WHERE key IS NOT NULL GROUP BY key HAVING count(*) > 1;
 ANALYZE recon_repeated;
 
-INSERT INTO recon_pair (i, e, level, method, confidence, days, difference_minor, fee_minor, reference_kind)
+INSERT INTO recon_pair (i, e, level, method, confidence, days, difference_minor, fee_minor, reference_kind, i_id,
+                        e_id, reference)
 SELECT i, e,
        CASE WHEN amount_kind = 1 AND same_text THEN 1 ELSE 2 END,
        CASE amount_kind WHEN 1 THEN 'reference' WHEN 2 THEN 'reference_net_of_fee'
@@ -16,13 +17,14 @@ SELECT i, e,
        days,
        CASE amount_kind WHEN 3 THEN gap WHEN 4 THEN gap + sign(i_amount) * fee ELSE 0 END,
        CASE WHEN amount_kind IN (2, 4) THEN fee END,
-       1
+       1, i_id, e_id, reference
 FROM (
-    SELECT i.rid AS i, e.rid AS e, i.reference = e.reference AS same_text, i.amount_minor AS i_amount,
+    SELECT i.rid AS i, e.rid AS e, i.ext_id AS i_id, e.ext_id AS e_id, i.reference, i.reference = e.reference AS same_text, i.amount_minor AS i_amount,
            e.amount_minor - i.amount_minor AS gap, {fee} AS fee, {amount_kind} AS amount_kind, {days} AS days
     FROM recon_internal i
     JOIN recon_external e ON e.key = i.key AND e.currency = i.currency
     WHERE upper(e.reference) = upper(i.reference)
       AND NOT EXISTS (SELECT FROM recon_repeated r WHERE r.key = i.key)
+    OFFSET 0  -- so that what explains the amount is worked out once a pair
 ) found
 WHERE amount_kind < 5 AND abs(days) <= {window};

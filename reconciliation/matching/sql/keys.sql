@@ -7,8 +7,8 @@ SELECT ref FROM (SELECT ref, sum(n) AS n FROM recon_open_i WHERE ref <> '' GROUP
 JOIN (SELECT ref, sum(n) AS n FROM recon_open_e WHERE ref <> '' GROUP BY ref) e USING (ref)
 WHERE i.n * e.n > {crowd_pairs};
 
-UPDATE recon_open_i SET ref = '', core = '', plain = '' WHERE ref IN (SELECT ref FROM recon_crowded);
-UPDATE recon_open_e SET ref = '', core = '', plain = '' WHERE ref IN (SELECT ref FROM recon_crowded);
+UPDATE recon_open_i SET ref = '', core = '' WHERE ref IN (SELECT ref FROM recon_crowded);
+UPDATE recon_open_e SET ref = '', core = '' WHERE ref IN (SELECT ref FROM recon_crowded);
 DELETE FROM recon_token WHERE token IN (SELECT token FROM recon_token GROUP BY token HAVING count(*) > {crowd_pairs});
 
 CREATE TEMP TABLE recon_same ON COMMIT DROP AS
@@ -47,5 +47,6 @@ FROM (
     JOIN recon_open_i i ON i.rid = s.i
     JOIN recon_open_e e ON e.rid = s.e
     WHERE e.currency = i.currency
+    OFFSET 0
 ) x
 WHERE amount_kind IS NOT NULL AND abs(days) <= {window};

@@ -11,8 +11,11 @@ CREATE TEMP TABLE recon_pair (
     reference_kind smallint NOT NULL,
     score smallint,
     rivals smallint NOT NULL DEFAULT 0,
-    evidence jsonb
-) ON COMMIT PRESERVE ROWS;
+    evidence jsonb,
+    i_id text NOT NULL,
+    e_id text NOT NULL,
+    reference text NOT NULL
+);
 CREATE TEMP TABLE recon_group (
     match_no int NOT NULL,
     level smallint NOT NULL DEFAULT 4,

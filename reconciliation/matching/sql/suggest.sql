@@ -20,19 +20,28 @@ WHERE kind <= 4 AND of_i <= {per_item} AND of_e <= {per_item}
   AND NOT EXISTS (SELECT FROM recon_candidate c WHERE c.i = t.i AND c.e = t.e AND c.score >= {suggest_score})
 ORDER BY i, e, kind;
 
-INSERT INTO recon_suggestion (internal, external, confidence, reason)
-SELECT x.internal, x.external, 50, x.reason
+-- Totals that fit but are not sure: the best three groups for each line, if all their rows are still open.
+CREATE TEMP TABLE recon_bunch_offer ON COMMIT DROP AS
+SELECT bunch, many, line, tag, n
 FROM (
-    SELECT CASE h.many WHEN 'I' THEN g.rids ELSE ARRAY[h.line] END AS internal,
-           CASE h.many WHEN 'I' THEN ARRAY[h.line] ELSE g.rids END AS external,
-           jsonb_build_object('total_of', h.tag, 'rows', h.n) AS reason,
-           row_number() OVER (PARTITION BY h.many, h.line ORDER BY h.same_name DESC, h.scheme, h.bunch) AS turn
-    FROM recon_bunch_hit h
-    JOIN recon_bunch b USING (bunch)
-    JOIN LATERAL (SELECT array_agg(i.rid ORDER BY i.rid) AS rids FROM recon_bunch_item i
-                  WHERE i.side = b.side AND i.scheme = b.scheme AND i.tag = b.tag AND i.currency = b.currency) g ON true
-    WHERE h.n <= 2000
+    SELECT h.*, row_number() OVER (PARTITION BY h.many, h.line ORDER BY h.same_name DESC, h.scheme, h.bunch) AS turn
+    FROM recon_bunch_hit h WHERE h.n <= 2000
 ) x
-WHERE turn <= {per_item} AND NOT EXISTS (
-    SELECT FROM unnest(x.internal) r WHERE r NOT IN (SELECT rid FROM recon_open_i))
-  AND NOT EXISTS (SELECT FROM unnest(x.external) r WHERE r NOT IN (SELECT rid FROM recon_open_e));
+WHERE turn <= {per_item};
+INSERT INTO recon_suggestion (internal, external, confidence, reason)
+SELECT CASE o.many WHEN 'I' THEN g.rids ELSE ARRAY[o.line] END, CASE o.many WHEN 'I' THEN ARRAY[o.line] ELSE g.rids END, 50,
+       jsonb_build_object('total_of', o.tag, 'rows', o.n)
+FROM recon_bunch_offer o
+JOIN (
+    SELECT b.bunch, array_agg(i.rid ORDER BY i.rid) AS rids, count(*) AS rows, count(u.rid) AS still_open
+    FROM (SELECT DISTINCT bunch FROM recon_bunch_offer) w
+    JOIN recon_bunch b USING (bunch)
+    JOIN recon_bunch_item i ON i.side = b.side AND i.scheme = b.scheme AND i.tag = b.tag AND i.currency = b.currency
+    LEFT JOIN (SELECT 'I'::"char" AS side, rid FROM recon_open_i UNION ALL SELECT 'E', rid FROM recon_open_e) u
+      ON u.side = i.side AND u.rid = i.rid
+    GROUP BY b.bunch
+) g USING (bunch)
+JOIN (SELECT 'E'::"char" AS many, rid FROM recon_open_i UNION ALL SELECT 'I', rid FROM recon_open_e) l
+  ON l.many = o.many AND l.rid = o.line
+WHERE g.rows = g.still_open
+ORDER BY o.bunch, o.line;

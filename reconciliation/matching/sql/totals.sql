@@ -95,17 +95,18 @@ JOIN (SELECT 'I'::"char" AS side, * FROM recon_each_i UNION ALL SELECT 'E', * FR
 UNION ALL
 SELECT bunch, CASE many WHEN 'I' THEN 'E' ELSE 'I' END::"char", line FROM recon_bunch_sure;
 
+CREATE TEMP TABLE recon_bunch_no ON COMMIT DROP AS
+SELECT bunch, min(rid) AS match_no FROM recon_bunch_all WHERE side = 'I' GROUP BY bunch;
 INSERT INTO recon_group (match_no, method, confidence, difference_minor, fee_minor, evidence)
-SELECT (SELECT min(rid) FROM recon_bunch_all a WHERE a.bunch = s.bunch AND a.side = 'I'),
+SELECT b.match_no,
        (ARRAY['batch_total', 'day_and_counterparty_total', 'day_and_type_total', 'day_total'])[s.scheme]
            || CASE s.mode WHEN 2 THEN '_net_of_fees' ELSE '' END,
        (ARRAY[92, 88, 82, 80])[s.scheme], 0, CASE s.mode WHEN 2 THEN s.fees END,
        jsonb_build_object('key', s.tag, 'rows', s.n, 'sum', s.gross, 'fees', s.fees, 'line', s.amount_minor,
                           'counterparty_agrees', s.same_name, 'line_calls_itself_a_total', s.told, 'groups_that_fit', 1)
-FROM recon_bunch_sure s;
+FROM recon_bunch_sure s JOIN recon_bunch_no b USING (bunch);
 INSERT INTO recon_group_item
-SELECT (SELECT min(rid) FROM recon_bunch_all m WHERE m.bunch = a.bunch AND m.side = 'I'), a.side, a.rid
-FROM recon_bunch_all a;
+SELECT b.match_no, a.side, a.rid FROM recon_bunch_all a JOIN recon_bunch_no b USING (bunch);
 
 DROP TABLE IF EXISTS recon_chosen;
 CREATE TEMP TABLE recon_chosen ON COMMIT DROP AS

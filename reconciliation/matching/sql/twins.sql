@@ -19,10 +19,10 @@ UNION ALL
 SELECT i, e, kind, amount_kind, days, fee_minor, 'I'::"char" FROM tied WHERE tied_e > 1 AND widest_i = 1;
 
 CREATE TEMP TABLE recon_star_row ON COMMIT DROP AS
-SELECT s.*, mi.rid AS i_rid, me.rid AS e_rid, mi.place AS i_place, me.place AS e_place,
+SELECT s.*, mi.rid AS i_rid, me.rid AS e_rid, mi.ext_id AS i_id, me.ext_id AS e_id, oi.raw, mi.place AS i_place, me.place AS e_place,
        row_number() OVER (
            PARTITION BY s.many, CASE s.many WHEN 'E' THEN s.i ELSE s.e END
-           ORDER BY (oi.name = oe.name) DESC, CASE s.many WHEN 'E' THEN oe.day ELSE oi.day END,
+           ORDER BY (upper(oi.counterparty) = upper(oe.counterparty)) DESC, CASE s.many WHEN 'E' THEN oe.day ELSE oi.day END,
                     CASE s.many WHEN 'E' THEN length(oe.ext_id) ELSE length(oi.ext_id) END,
                     CASE s.many WHEN 'E' THEN oe.ext_id ELSE oi.ext_id END,
                     CASE s.many WHEN 'E' THEN me.place ELSE mi.place END
@@ -34,10 +34,12 @@ JOIN recon_each_i mi ON mi.bundle = s.i AND (s.many = 'I' OR mi.place = 1)
 JOIN recon_each_e me ON me.bundle = s.e AND (s.many = 'E' OR me.place = 1);
 
 -- The one side may itself be a bundle of identical rows: they take the first turns in order.
-INSERT INTO recon_pair (i, e, level, method, confidence, days, difference_minor, fee_minor, reference_kind, rivals)
+INSERT INTO recon_pair (i, e, level, method, confidence, days, difference_minor, fee_minor, reference_kind, rivals,
+                        i_id, e_id, reference)
 SELECT CASE r.many WHEN 'E' THEN one.rid ELSE r.i_rid END, CASE r.many WHEN 'E' THEN r.e_rid ELSE one.rid END,
        CASE WHEN r.kind = 1 AND r.amount_kind = 1 THEN 1 ELSE 2 END, 'reference_first_of_duplicates', 90, r.days, 0,
-       r.fee_minor, r.kind, 1
+       r.fee_minor, r.kind, 1, CASE r.many WHEN 'E' THEN one.ext_id ELSE r.i_id END,
+       CASE r.many WHEN 'E' THEN r.e_id ELSE one.ext_id END, r.raw
 FROM recon_star_row r
 JOIN (SELECT 'E'::"char" AS many, * FROM recon_each_i UNION ALL SELECT 'I', * FROM recon_each_e) one
   ON one.many = r.many AND one.bundle = CASE r.many WHEN 'E' THEN r.i ELSE r.e END AND one.place = r.turn;

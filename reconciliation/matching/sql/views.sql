@@ -3,11 +3,11 @@ CREATE OR REPLACE TEMP VIEW recon_match AS
 SELECT p.i AS match_no, p.level, p.method, p.confidence, p.difference_minor, p.fee_minor,
        CASE WHEN p.level = 3 THEN p.evidence || jsonb_build_object('score', p.score, 'rivals', p.rivals)
             ELSE jsonb_build_object(
-                'reference', x.reference,
+                'reference', p.reference,
                 'reference_is', (ARRAY['the same', 'the same but for form', 'our id', 'in the text', 'the same but for a prefix'])[p.reference_kind],
                 'days', p.days, 'rivals', p.rivals) END
        || CASE WHEN p.fee_minor IS NULL THEN '{}'::jsonb ELSE jsonb_build_object('fee_minor', p.fee_minor) END AS reason
-FROM recon_pair p JOIN recon_internal x ON x.rid = p.i
+FROM recon_pair p
 UNION ALL
 SELECT match_no, level, method, confidence, difference_minor, fee_minor, evidence FROM recon_group;
 

@@ -1,0 +1,163 @@
+"""Console pages of payments in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from unfold.decorators import action, display
+
+from ingestion import channels, services
+from ingestion.models import Payment, PaymentReference, PaymentStaging, RawMessage, Source, StagingProcessLog
+from payos.kernel.admin import PayosModelAdmin, ReadOnlyModelAdmin
+from payos.kernel.errors import Problem
+from payos.kernel.forms import ReasonForm
+from payos.kernel.money import display as show_money
+
+STATES = {"recorded": "info", "settled": "warning", "reconciled": "success", "reversed": "danger", "disputed": "danger"}
+
+
+@admin.register(Payment)
+class PaymentAdmin(ReadOnlyModelAdmin):
+    list_display = ["reference_number", "show_amount", "show_state", "payment_channel", "source", "loan_account_number", "partner", "payment_date"]
+    list_filter = ["state", "payment_channel", "livemode"]
+    list_select_related = ["partner"]
+    search_help_text = "A payment id, a reference number or a loan account"
+    search_fields = ["reference_number"]
+    ordering = ["-id"]
+    actions_detail = ["reverse"]
+
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> Any:
+        """References are found through their own unique table, which no partition scan can match."""
+        term = search_term.strip()
+        if term and not term.startswith("pay_"):
+            known = list(PaymentReference.objects.filter(reference_number=term).values_list("payment_id", flat=True)[:100])
+            return (queryset.filter(pk__in=known) if known else queryset.filter(loan_account_number=term)), False
+        return super().get_search_results(request, queryset, search_term)
+
+    @display(description="Amount", ordering="amount_minor")
+    def show_amount(self, payment: Payment) -> str:
+        return show_money(payment.amount_minor, payment.currency)
+
+    @display(description="State", label=STATES)
+    def show_state(self, payment: Payment) -> str:
+        return payment.state
+
+    def has_work_permission(self, request: HttpRequest, *args: Any) -> bool:
+        return request.user.has_perm("ingestion.work_payment")  # type: ignore[union-attr]
+
+    @action(
+        description="Reverse",
+        icon="undo",
+        permissions=["work"],
+        dialog={
+            "title": "Reverse the payment",
+            "description": "Posts the compensation to the ledger: the amount is taken back from the partner.",
+            "form_class": ReasonForm,
+            "form_submit_text": "Reverse",
+        },
+    )
+    def reverse(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
+        payment = Payment.objects.get(pk=object_id)
+        try:
+            services.reverse_payment(payment=payment, reason=form.cleaned_data["reason"])
+            messages.success(request, f"{payment.reference_number} is reversed.")
+        except Problem as problem:
+            messages.error(request, problem.detail)
+        return redirect(reverse("admin:ingestion_payment_change", args=[object_id]))
+
+
+@admin.register(PaymentStaging)
+class PaymentStagingAdmin(ReadOnlyModelAdmin):
+    list_display = ["id", "reference_number", "amount", "currency", "payment_date", "processed", "outcome", "error", "processed_at"]
+    list_filter = ["processed", "outcome"]
+    search_fields = ["=reference_number"]
+    ordering = ["-id"]
+
+
+@admin.register(StagingProcessLog)
+class StagingProcessLogAdmin(ReadOnlyModelAdmin):
+    list_display = ["id", "status", "total", "processed", "duplicates", "conflicts", "errors", "show_time", "started_at"]
+    list_filter = ["status"]
+    date_hierarchy = "started_at"
+
+    @display(description="Took", ordering="milliseconds")
+    def show_time(self, log: StagingProcessLog) -> str:
+        return f"{log.milliseconds:,.0f} ms"
+
+
+@admin.register(RawMessage)
+class RawMessageAdmin(ReadOnlyModelAdmin):
+    list_display = ["created_at", "source", "reason", "partner"]
+    list_filter = ["source"]
+    list_select_related = ["partner"]
+    search_fields = ["reason"]
+    exclude = ["body"]
+    readonly_fields = ["show_body"]
+
+    @display(description="Message")
+    def show_body(self, raw: RawMessage) -> str:
+        return bytes(raw.body)[:4000].decode("utf-8", "replace")
+
+
+@admin.register(Source)
+class SourceAdmin(PayosModelAdmin):
+    list_display = ["name", "adapter", "partner", "show_mode", "currency", "channel", "active"]
+    list_filter = ["adapter", "active", "livemode"]
+    list_select_related = ["partner"]
+    search_fields = ["name"]
+    fields = ["partner", "name", "adapter", "currency", "channel", "branch", "tolerance_seconds", "allowed_networks", "rate_per_minute", "active"]
+    actions_detail = ["rotate"]
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name == "adapter":
+            from django import forms
+            from unfold.widgets import UnfoldAdminSelectWidget
+
+            return forms.ChoiceField(choices=[(name, name) for name in channels.ADAPTERS], widget=UnfoldAdminSelectWidget)
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return ["partner", "name", "adapter"] if obj else []
+
+    @display(description="Mode", label={"Live": "success", "Test": "info"})
+    def show_mode(self, source: Source) -> str:
+        return "Live" if source.livemode else "Test"
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Source, form: Any, change: bool) -> None:
+        if change:
+            super().save_model(request, obj, form, change)
+            channels.forget_sources()
+            return
+        fields = {name: form.cleaned_data[name] for name in self.fields if name not in {"partner", "name", "adapter"}}  # type: ignore[union-attr]
+        made, secret = services.source_create(
+            partner=obj.partner, livemode=obj.livemode, name=obj.name, adapter=obj.adapter, **fields
+        )
+        obj.pk = made.pk
+        obj._state.adding = False
+        messages.success(request, f"The secret of {made.name} ({made.public_id}), shown once: {secret}")
+
+    def has_rotate_permission(self, request: HttpRequest, *args: Any) -> bool:
+        return request.user.has_perm("ingestion.change_source")  # type: ignore[union-attr]
+
+    @action(
+        description="Rotate the secret",
+        icon="autorenew",
+        permissions=["rotate"],
+        dialog={
+            "title": "Rotate the secret",
+            "description": "The old secret verifies for 24 more hours.",
+            "form_class": ReasonForm,
+            "form_submit_text": "Rotate",
+        },
+    )
+    def rotate(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
+        secret = services.source_rotate(source=Source.objects.get(pk=object_id))
+        messages.success(request, f"The new secret, shown once: {secret}")
+        return redirect(reverse("admin:ingestion_source_change", args=[object_id]))

@@ -1,0 +1,166 @@
+"""Was this reference recorded? Memory, then Redis, then Postgres; only Postgres decides.
+
+The first two only ever save time. What memory knows, this process saw committed. What Redis says is signed, so a
+poisoned entry counts as absent, and is still confirmed by a read of the payment. A miss anywhere simply goes on to the
+unique constraint in Postgres. So a lost, stale or hostile cache can neither let a duplicate through nor invent one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import threading
+import uuid
+from collections import OrderedDict
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from django.conf import settings
+from django.db import connection
+
+from payos.kernel import redis
+
+CAPACITY = 100_000
+REDIS_SECONDS = 24 * 3600
+
+
+class Key(NamedTuple):
+    partner_id: uuid.UUID
+    livemode: bool
+    source: str
+    reference: str
+
+    @property
+    def name(self) -> str:
+        digest = hashlib.sha256(f"{self.partner_id}|{self.livemode}|{self.source}|{self.reference}".encode()).hexdigest()
+        return f"payos:dedup:{digest[:40]}"
+
+
+class Known(NamedTuple):
+    payment_id: uuid.UUID
+    content: uuid.UUID
+
+
+class Statistics:
+    """Hit rates of this process, for the health page and metrics."""
+
+    def __init__(self) -> None:
+        self.memory = self.redis = self.missed = 0
+
+    def as_dict(self) -> dict[str, float]:
+        total = self.memory + self.redis + self.missed
+        return {
+            "lookups": total,
+            "memory_hit_rate": self.memory / total if total else 0.0,
+            "redis_hit_rate": self.redis / total if total else 0.0,
+        }
+
+
+statistics = Statistics()
+_memory: OrderedDict[Key, Known] = OrderedDict()
+_lock = threading.Lock()
+
+
+def content(amount_minor: int, currency: str, loan: str, cif: str) -> uuid.UUID:
+    """As the SQL function ingestion_content computes it."""
+    return uuid.UUID(hashlib.md5(f"{amount_minor}|{currency}|{loan}|{cif}".encode(), usedforsecurity=False).hexdigest())
+
+
+def find(key: Key) -> Known | None:
+    with _lock:
+        known = _memory.get(key)
+        if known is not None:
+            _memory.move_to_end(key)
+            statistics.memory += 1
+            return known
+    known = _from_redis(key)
+    if known is not None and _confirmed(key, known):
+        statistics.redis += 1
+        _keep(key, known)
+        return known
+    statistics.missed += 1
+    return None
+
+
+def remember(key: Key, known: Known) -> None:
+    """After the commit that recorded it, never before."""
+    _keep(key, known)
+    _to_redis([(key, known)])
+
+
+def forget() -> None:
+    with _lock:
+        _memory.clear()
+
+
+def warm_up(limit: int = CAPACITY) -> int:
+    """Fill the caches with the newest references. Called under the platform's scope."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT partner_id, livemode, source, reference_number, payment_id, content FROM ingestion_paymentreference"
+            " ORDER BY id DESC LIMIT %s",
+            [limit],
+        )
+        rows = [(Key(*row[:4]), Known(row[4], row[5])) for row in cursor.fetchall()]
+    for key, known in reversed(rows):
+        _keep(key, known)
+    for start in range(0, len(rows), 5000):
+        _to_redis(rows[start : start + 5000])
+    return len(rows)
+
+
+def known_references(keys: Iterable[Key]) -> dict[Key, Known]:
+    """In bulk, from Postgres alone: one read for a whole batch."""
+    wanted = list(keys)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT r.partner_id, r.livemode, r.source, r.reference_number, r.payment_id, r.content"
+            " FROM unnest(%s::uuid[], %s::boolean[], %s::text[], %s::text[]) AS w (partner_id, livemode, source, reference)"
+            " JOIN ingestion_paymentreference r ON r.partner_id = w.partner_id AND r.livemode = w.livemode"
+            " AND r.source = w.source AND r.reference_number = w.reference",
+            [list(column) for column in zip(*wanted, strict=True)] if wanted else [[], [], [], []],
+        )
+        return {Key(*row[:4]): Known(row[4], row[5]) for row in cursor.fetchall()}
+
+
+def _keep(key: Key, known: Known) -> None:
+    with _lock:
+        _memory[key] = known
+        _memory.move_to_end(key)
+        while len(_memory) > CAPACITY:
+            _memory.popitem(last=False)
+
+
+def _seal(key: Key, known: Known) -> bytes:
+    said = f"{key.name}|{known.payment_id}|{known.content}".encode()
+    return hmac.new(settings.PAYOS_HASH_KEY.encode(), said, hashlib.sha256).hexdigest()[:32].encode()
+
+
+def _from_redis(key: Key) -> Known | None:
+    try:
+        raw = redis.client().get(key.name)
+    except redis.Unavailable:
+        return None
+    if not isinstance(raw, bytes):
+        return None
+    try:
+        payment_id, said, seal = raw.split(b"|")
+        known = Known(uuid.UUID(payment_id.decode()), uuid.UUID(said.decode()))
+    except ValueError:
+        return None
+    return known if hmac.compare_digest(seal, _seal(key, known)) else None
+
+
+def _to_redis(rows: list[tuple[Key, Known]]) -> None:
+    try:
+        pipe = redis.client().pipeline(transaction=False)
+        for key, known in rows:
+            value = b"|".join([str(known.payment_id).encode(), str(known.content).encode(), _seal(key, known)])
+            pipe.set(key.name, value, ex=REDIS_SECONDS)
+        pipe.execute()
+    except redis.Unavailable:
+        pass  # the next request asks Postgres
+
+
+def _confirmed(key: Key, known: Known) -> bool:
+    return known_references([key]).get(key) == known

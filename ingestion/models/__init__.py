@@ -1,0 +1,15 @@
+from ingestion.models.payment import Payment, PaymentReference, PaymentState
+from ingestion.models.source import RawMessage, Source, WebhookStat
+from ingestion.models.staging import Currency, PaymentStaging, StagingProcessLog
+
+__all__ = [
+    "Currency",
+    "Payment",
+    "PaymentReference",
+    "PaymentStaging",
+    "PaymentState",
+    "RawMessage",
+    "Source",
+    "StagingProcessLog",
+    "WebhookStat",
+]

@@ -1,0 +1,25 @@
+"""Commands of ingestion: recording payments, working the staging table, sources, reversals, holding periods."""
+
+from ingestion.services.holding import release_due
+from ingestion.services.partitions import detach_month, forget_old_references, make_partitions
+from ingestion.services.recording import PaymentIn, Recorded, check, record
+from ingestion.services.reversals import reverse_payment
+from ingestion.services.sources import source_create, source_rotate
+from ingestion.services.staging import BatchResult, process_all, process_batch
+
+__all__ = [
+    "BatchResult",
+    "PaymentIn",
+    "Recorded",
+    "check",
+    "detach_month",
+    "forget_old_references",
+    "make_partitions",
+    "process_all",
+    "process_batch",
+    "record",
+    "release_due",
+    "reverse_payment",
+    "source_create",
+    "source_rotate",
+]

@@ -1,0 +1,215 @@
+"""Recording one payment exactly once: checked field by field, then one round trip to the database."""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+from django.db import connection
+
+from ingestion import dedup
+from ledger.errors import as_problems
+from ledger.services import account_for
+from payos.kernel import clock, ids, tenancy
+from payos.kernel.api import field_error
+from payos.kernel.errors import Problem, register
+from payos.kernel.money import MoneyError, parse_minor, to_decimal_str
+
+register("payment_conflict", 409, "The reference was recorded with other content", "Check which of the two is right; a case was opened.")
+register("payment_invalid", 422, "The payment cannot be recorded", "Read `errors`: each names the field and what to change.")
+
+METADATA_LIMIT = 64 * 1024
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+CHANNEL = re.compile(r"[a-z0-9][a-z0-9_\-]{0,39}\Z")
+OLDEST = timedelta(days=3653)
+NEWEST = timedelta(days=2)
+CALL = (
+    "SELECT status, payment_id FROM ingestion_record(%s::text[], %s::timestamptz, %s::uuid, %s::boolean, %s::text, %s::text,"
+    " %s::text, %s::text, %s::bigint, %s::text, %s::text, %s::timestamptz, %s::text, %s::uuid, %s::smallint, %s::text, %s::text,"
+    " %s::uuid, %s::uuid)"
+)
+
+
+@dataclass(slots=True)
+class PaymentIn:
+    """A payment as a channel read it, checked."""
+
+    reference_number: str
+    amount_minor: int
+    currency: str
+    payment_date: datetime
+    payment_channel: str
+    loan_account_number: str = ""
+    cif: str = ""
+    payer: dict[str, Any] | None = None
+    metadata: dict[str, Any] = field(default_factory=dict)
+    branch_id: uuid.UUID | None = None
+    hold_days: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    status: str  # created, duplicate or conflict
+    payment_id: uuid.UUID
+
+    @property
+    def public_id(self) -> str:
+        return ids.encode("pay", self.payment_id)
+
+
+def check(
+    body: Any, *, currency: str, channel: str, branches: Mapping[str, tuple[uuid.UUID, int]] | None = None,
+    branch_id: uuid.UUID | None = None, hold_days: int = 0,
+) -> PaymentIn:
+    """Every fault of a message at once, each with a pointer to its field."""
+    if not isinstance(body, dict):
+        raise Problem("payment_invalid", "The body must be one JSON object.", errors=[field_error("", "type", "is not an object")])
+    errors: list[dict[str, str]] = []
+
+    def text(name: str, limit: int, required: bool = False) -> str:
+        value = body.get(name)
+        if value is None or value == "":
+            if required:
+                errors.append(field_error(f"/{name}", "required", "is missing"))
+            return ""
+        if isinstance(value, int) and not isinstance(value, bool):
+            value = str(value)
+        if not isinstance(value, str):
+            errors.append(field_error(f"/{name}", "type", "must be text"))
+        elif len(value) > limit:
+            errors.append(field_error(f"/{name}", "length", f"has more than {limit} characters"))
+        elif CONTROL.search(value) or not value.strip():
+            errors.append(field_error(f"/{name}", "characters", "holds unprintable characters or only spaces"))
+        else:
+            return value.strip()
+        return ""
+
+    reference = text("reference_number", 120, True)
+    loan, cif = text("loan_account_number", 64), text("cif", 64)
+    chosen = text("currency", 4) or currency
+    named = text("payment_channel", 40) or channel
+    if named and not CHANNEL.match(named.lower()):
+        errors.append(field_error("/payment_channel", "format", "use letters, digits, - and _"))
+    amount = 0
+    if body.get("amount") is None:
+        errors.append(field_error("/amount", "required", "is missing"))
+    else:
+        try:
+            amount = parse_minor(body["amount"], chosen)
+            if amount <= 0:
+                errors.append(field_error("/amount", "range", "must be positive"))
+        except MoneyError as error:
+            errors.append(field_error("/currency" if error.code == "currency" else "/amount", error.code, str(error)))
+    when = _moment(body.get("payment_date"), errors)
+    metadata = body.get("metadata")
+    if metadata is not None and not isinstance(metadata, dict):
+        errors.append(field_error("/metadata", "type", "must be an object"))
+    elif metadata and len(json.dumps(metadata, default=str)) > METADATA_LIMIT:
+        errors.append(field_error("/metadata", "length", "is over 64 KB"))
+    code = text("branch", 40)
+    if code:
+        if code in (branches or {}):
+            branch_id, hold_days = (branches or {})[code]
+        else:
+            errors.append(field_error("/branch", "unknown", f"there is no branch {code!r}"))
+    payer = body.get("payer")
+    if payer is not None and not isinstance(payer, dict):
+        errors.append(field_error("/payer", "type", "must be an object"))
+    if errors or when is None:
+        raise Problem("payment_invalid", "Nothing was recorded: " + _summary(errors), errors=errors)
+    return PaymentIn(
+        reference, amount, chosen, when, named.lower(), loan, cif, payer, metadata or {}, branch_id, hold_days
+    )
+
+
+def _summary(errors: list[dict[str, str]]) -> str:
+    return "; ".join(f"{error['pointer'][1:] or 'body'} {error['detail']}" for error in errors[:5]) + "."
+
+
+def _moment(value: Any, errors: list[dict[str, str]]) -> datetime | None:
+    if value in (None, ""):
+        errors.append(field_error("/payment_date", "required", "is missing"))
+        return None
+    try:
+        if not isinstance(value, str) or len(value) > 40:
+            raise ValueError
+        if len(value) == 10:
+            moment = datetime.combine(date.fromisoformat(value), time(), UTC)
+        else:
+            moment = datetime.fromisoformat(value)
+            moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        errors.append(field_error("/payment_date", "format", "write a date such as 2026-01-31 or 2026-01-31T12:00:00Z"))
+        return None
+    if moment > clock.now() + NEWEST:
+        errors.append(field_error("/payment_date", "range", "lies in the future"))
+    elif moment < clock.now() - OLDEST:
+        errors.append(field_error("/payment_date", "range", "lies more than ten years back"))
+    return moment
+
+
+def record(*, partner_id: uuid.UUID, livemode: bool, source: str, payment: PaymentIn) -> Recorded:
+    """Record a payment, or say that it was there before (`duplicate`) or contradicts what was (`conflict`).
+
+    Outside a transaction the call is its own database transaction, in one round trip.
+    """
+    key = dedup.Key(partner_id, livemode, source, payment.reference_number)
+    content = dedup.content(payment.amount_minor, payment.currency, payment.loan_account_number, payment.cif)
+    known = dedup.find(key)
+    if known is not None:
+        return Recorded("duplicate" if known.content == content else "conflict", known.payment_id)
+    debit = account_for(
+        partner_id=partner_id, livemode=livemode, code=f"receivable:{payment.payment_channel}", currency=payment.currency
+    )
+    credit = account_for(
+        partner_id=partner_id,
+        livemode=livemode,
+        code="partner:pending" if payment.hold_days else "partner:available",
+        currency=payment.currency,
+    )
+    alone = not connection.in_atomic_block
+    status, payment_id = _execute(
+        [
+            list(tenancy.current().settings().values()) if alone else None,
+            clock.now(),
+            partner_id,
+            livemode,
+            source,
+            payment.reference_number,
+            payment.loan_account_number,
+            payment.cif,
+            payment.amount_minor,
+            payment.currency,
+            to_decimal_str(payment.amount_minor, payment.currency),
+            payment.payment_date,
+            payment.payment_channel,
+            payment.branch_id,
+            payment.hold_days,
+            json.dumps(payment.payer) if payment.payer else None,
+            json.dumps(payment.metadata, default=str) if payment.metadata else "{}",
+            debit,
+            credit,
+        ],
+        alone,
+    )
+    if alone and status != "conflict":
+        dedup.remember(key, dedup.Known(payment_id, content))
+    return Recorded(status, payment_id)
+
+
+def _execute(parameters: list[Any], alone: bool) -> tuple[str, uuid.UUID]:
+    with as_problems():
+        if not alone:
+            with connection.cursor() as cursor:
+                cursor.execute(CALL, parameters)
+                row = cursor.fetchone()
+        else:
+            connection.ensure_connection()
+            with connection.wrap_database_errors:
+                row = connection.connection.execute(CALL, parameters).fetchone()
+    return row[0], row[1]

@@ -1,0 +1,54 @@
+"""Rails and window rules of a fresh installation with the sandbox bank."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from django.conf import settings
+
+from settlement.models import Rail, WindowRule
+
+ALL_TYPES = ["us_bank", "clabe", "pix_key", "iban", "wallet", "mpesa_msisdn"]
+
+
+def fill(demo: Any) -> None:
+    bank = os.environ.get("SANDBOX_URL", "http://127.0.0.1:8900")
+    folder = settings.PAYOS_HOME / "sandbox"
+    sandbox, _ = Rail.objects.get_or_create(
+        code="sandbox",
+        defaults={
+            "name": "Sandbox bank",
+            "adapter": "sandbox",
+            "currencies": ["USD", "MXN", "BRL", "KES", "EUR", "USDC"],
+            "destination_types": ALL_TYPES,
+            "config": {"url": bank, "webhook_secret": "sandbox-secret"},
+            "credentials": "sandbox-key",
+            "speed_minutes": 5,
+            "cost_fixed_minor": 25,
+            "per_second": 500,
+        },
+    )
+    WindowRule.objects.get_or_create(rail=sandbox, partner=None, defaults={"frequency": "continuous"})
+    ach, _ = Rail.objects.get_or_create(
+        code="ach",
+        defaults={
+            "name": "ACH (NACHA files)",
+            "adapter": "ach",
+            "currencies": ["USD"],
+            "destination_types": ["us_bank"],
+            "config": {"outgoing": str(folder / "inbox"), "incoming": str(folder / "outbox")},
+            "calendar": "US_FED",
+            "timezone": "America/New_York",
+            "settle_business_days": 1,
+            "speed_minutes": 0,
+            "cost_fixed_minor": 5,
+            "maximum_minor": 100_000_000,
+            "load_share": 50,
+        },
+    )
+    WindowRule.objects.get_or_create(
+        rail=ach,
+        partner=None,
+        defaults={"frequency": "times", "times": ["10:00", "14:15", "16:15"], "timezone": "America/New_York", "calendar": "US_FED"},
+    )

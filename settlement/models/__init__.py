@@ -1,0 +1,23 @@
+from settlement.models.batch import AchFile, SettlementBatch, SettlementWindow, WindowRule
+from settlement.models.rail import Halt, Rail
+from settlement.models.transfer import (
+    RailCallback,
+    RoutingDecision,
+    Submission,
+    Transfer,
+    TransferBatch,
+)
+
+__all__ = [
+    "AchFile",
+    "Halt",
+    "Rail",
+    "RailCallback",
+    "RoutingDecision",
+    "SettlementBatch",
+    "SettlementWindow",
+    "Submission",
+    "Transfer",
+    "TransferBatch",
+    "WindowRule",
+]

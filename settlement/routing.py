@@ -1,0 +1,144 @@
+"""The router: which rail takes a transfer. A pure function over a snapshot, so that every decision can be replayed.
+
+Rails that cannot take it are named with the reason; the others are scored by cost, speed and measured reliability,
+weighted by what the transfer asks for. Ties break by load share spread over the transfer's own key, then by code.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+WEIGHTS = {
+    # urgency -> (cost, speed, reliability)
+    "standard": (0.6, 0.15, 0.25),
+    "fast": (0.2, 0.55, 0.25),
+    "urgent": (0.05, 0.75, 0.2),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RailView:
+    """What the router knows of a rail at this moment."""
+
+    code: str
+    currencies: frozenset[str]
+    destination_types: frozenset[str]
+    protocols: frozenset[str] = frozenset()
+    enabled: bool = True
+    open: bool = True  # its circuit breaker lets calls pass
+    cost_fixed_minor: int = 0
+    cost_basis_points: int = 0
+    speed_minutes: int = 60
+    minimum_minor: int = 1
+    maximum_minor: int | None = None
+    daily_left_minor: int | None = None
+    load_share: int = 100
+    reliability: float = 1.0
+    window_at: datetime | None = None
+    wait_minutes: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    key: str
+    amount_minor: int
+    currency: str
+    destination_type: str
+    urgency: str = "standard"
+    protocol: str = "api"
+    hint: str = ""
+    within_minutes: int | None = None
+    excluded: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    rail: str | None
+    candidates: list[str] = field(default_factory=list)
+    chosen: dict[str, Any] = field(default_factory=dict)
+    rejected: list[dict[str, Any]] = field(default_factory=list)
+
+
+def cost(rail: RailView, amount_minor: int) -> int:
+    return rail.cost_fixed_minor + -(-amount_minor * rail.cost_basis_points // 10_000)
+
+
+def refusal(rail: RailView, wanted: Wanted) -> str:
+    """Why this rail cannot take it; empty when it can."""
+    if not rail.enabled:
+        return "it is switched off"
+    if rail.code in wanted.excluded:
+        return "it was tried before"
+    if wanted.currency not in rail.currencies:
+        return f"it does not carry {wanted.currency}"
+    if wanted.destination_type not in rail.destination_types:
+        return f"it does not reach a {wanted.destination_type}"
+    if rail.protocols and wanted.protocol not in rail.protocols:
+        return f"it does not take {wanted.protocol}"
+    if wanted.hint and rail.code != wanted.hint:
+        return f"the transfer asks for {wanted.hint}"
+    if wanted.amount_minor < rail.minimum_minor:
+        return "the amount is below its minimum"
+    if rail.maximum_minor is not None and wanted.amount_minor > rail.maximum_minor:
+        return "the amount is over its limit per transfer"
+    if rail.daily_left_minor is not None and wanted.amount_minor > rail.daily_left_minor:
+        return "its limit of the day is used up"
+    if not rail.open:
+        return "its circuit is open after repeated failures"
+    if wanted.within_minutes is not None and rail.wait_minutes + rail.speed_minutes > wanted.within_minutes:
+        return f"it would settle in {rail.wait_minutes + rail.speed_minutes:.0f} minutes, asked for {wanted.within_minutes}"
+    return ""
+
+
+def route(rails: Sequence[RailView], wanted: Wanted) -> Decision:
+    rejected: list[dict[str, Any]] = []
+    able: list[RailView] = []
+    for rail in rails:
+        why = refusal(rail, wanted)
+        if why:
+            rejected.append({"rail": rail.code, "why": why})
+        else:
+            able.append(rail)
+    if not able:
+        return Decision(None, rejected=rejected)
+    costs = {rail.code: cost(rail, wanted.amount_minor) for rail in able}
+    minutes = {rail.code: rail.wait_minutes + rail.speed_minutes for rail in able}
+    dearest, slowest = max(costs.values()) or 1, max(minutes.values()) or 1
+    by_cost, by_speed, by_reliability = WEIGHTS.get(wanted.urgency, WEIGHTS["standard"])
+    scores = {
+        rail.code: round(
+            by_cost * (1 - costs[rail.code] / dearest)
+            + by_speed * (1 - minutes[rail.code] / slowest)
+            + by_reliability * rail.reliability,
+            6,
+        )
+        for rail in able
+    }
+    order = sorted(able, key=lambda rail: (-scores[rail.code], -_spread(rail, wanted.key), rail.code))
+    best = order[0]
+    for rail in order[1:]:
+        rejected.append(
+            {"rail": rail.code, "why": f"scored {scores[rail.code]} against {scores[best.code]}", **_factors(rail, costs, minutes, scores)}
+        )
+    return Decision(best.code, [rail.code for rail in order], _factors(best, costs, minutes, scores), rejected)
+
+
+def _spread(rail: RailView, key: str) -> float:
+    """Rendezvous hashing: equal rails share transfers by their weights, and the same transfer always falls the same way."""
+    number = int.from_bytes(hashlib.sha256(f"{rail.code}:{key}".encode()).digest()[:8], "big") / 2**64
+    return rail.load_share * number
+
+
+def _factors(rail: RailView, costs: dict[str, int], minutes: dict[str, float], scores: dict[str, float]) -> dict[str, Any]:
+    return {
+        "score": scores[rail.code],
+        "cost_minor": costs[rail.code],
+        "minutes": round(minutes[rail.code], 1),
+        "reliability": round(rail.reliability, 4),
+        "load_share": rail.load_share,
+        "window_at": rail.window_at.isoformat() if rail.window_at else None,
+    }

@@ -1,0 +1,34 @@
+"""Commands of settlement: accepting transfers, closing windows, sending, recording outcomes, switching rails."""
+
+from settlement.services.accepting import TransferIn, accept, accept_batch, check_items, retry_batch, transfer_cancel
+from settlement.services.asking import ask_due
+from settlement.services.closing import close_due_windows, close_now, close_window, next_window
+from settlement.services.executing import execute_rail
+from settlement.services.files import read_files, send_files, settle_files_due
+from settlement.services.monitor import find_late
+from settlement.services.outcomes import apply
+from settlement.services.rails import halt_all, rail_off, rail_on, resume_all
+
+__all__ = [
+    "TransferIn",
+    "accept",
+    "accept_batch",
+    "apply",
+    "ask_due",
+    "check_items",
+    "close_due_windows",
+    "close_now",
+    "close_window",
+    "execute_rail",
+    "find_late",
+    "halt_all",
+    "next_window",
+    "rail_off",
+    "rail_on",
+    "read_files",
+    "resume_all",
+    "retry_batch",
+    "send_files",
+    "settle_files_due",
+    "transfer_cancel",
+]

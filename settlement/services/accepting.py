@@ -1,0 +1,304 @@
+"""Accepting transfers: everything checked at once, routed, funds held, queued, told: one act, a handful of statements."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from ledger.models import Layer
+from ledger.services import Leg, Posting, account_for, post_many, void_hold
+from partners.models import Branch, Partner
+from payos.kernel import clock, crypto, ids
+from payos.kernel.api import field_error
+from payos.kernel.errors import Problem, register
+from payos.kernel.fsm import take
+from payos.kernel.money import MoneyError, parse_minor
+from settlement import destinations, events, routing, snapshot
+from settlement.models import RoutingDecision, Transfer, TransferBatch
+
+register("transfer_invalid", 422, "The transfer cannot be accepted", "Read `errors`: each names the field and what to change.")
+register("no_rail", 422, "No rail can carry this transfer", "Read `rails`: each says why it cannot; change what it names.")
+register("batch_repeated", 409, "This list was submitted before", "Read the batch named in `batch`; change the list if it is meant again.")
+
+BATCH_LIMIT = 1000
+URGENCIES = tuple(routing.WEIGHTS)
+PROTOCOLS = ("api", "x402", "ap2", "acp")
+FIELDS = frozenset(
+    "amount currency destination rail protocol protocol_metadata urgency reference description metadata branch within_minutes".split()
+)
+METADATA_LIMIT = 16 * 1024
+
+
+@dataclass(slots=True)
+class TransferIn:
+    """A transfer as a partner asked for it, checked."""
+
+    amount_minor: int
+    currency: str
+    destination: dict[str, Any]
+    destination_type: str
+    rail: str = ""
+    protocol: str = "api"
+    protocol_metadata: dict[str, Any] = field(default_factory=dict)
+    urgency: str = "standard"
+    reference: str = ""
+    description: str = ""
+    metadata: dict[str, Any] = field(default_factory=dict)
+    branch_id: uuid.UUID | None = None
+    within_minutes: int | None = None
+
+
+def check_items(*, partner: Partner, livemode: bool, items: Sequence[Any], prefix: str = "") -> list[TransferIn]:
+    """Every fault of every item at once, each with its row and field; nothing is touched."""
+    errors: list[dict[str, Any]] = []
+    wanted: list[tuple[str, Any, str, str]] = []
+    drafts: list[TransferIn] = []
+    branches = dict(Branch.objects.filter(partner=partner, livemode=livemode, active=True).values_list("code", "pk"))
+    for row, item in enumerate(items):
+        pointer = f"{prefix}/{row}" if prefix else ""
+        if not isinstance(item, Mapping):
+            errors.append(field_error(pointer, "type", "must be an object"))
+            continue
+        draft = _draft(item, pointer, branches, errors)
+        drafts.append(draft)
+        given = item.get("destination")
+        if not isinstance(given, Mapping):
+            errors.append(field_error(f"{pointer}/destination", "required", "must be an object with a type"))
+            wanted.append(("", {}, draft.currency, f"{pointer}/destination"))
+            continue
+        kind = given.get("type")
+        draft.destination_type = kind if isinstance(kind, str) else ""
+        rest = {name: value for name, value in given.items() if name != "type"}
+        wanted.append((draft.destination_type, rest, draft.currency, f"{pointer}/destination"))
+    for draft, (kind, _, _, where), outcome in zip(drafts, wanted, destinations.validate_many(wanted), strict=False):
+        if isinstance(outcome, list):
+            if kind or not any(error["pointer"] == where for error in errors):
+                errors += outcome
+        else:
+            draft.destination = outcome
+    if errors:
+        for error in errors:
+            if prefix:
+                error["row"] = int(error["pointer"].removeprefix(prefix).split("/")[1] or 0)
+        raise Problem("transfer_invalid", f"Nothing was accepted: {len(errors)} faults.", errors=errors)
+    return drafts
+
+
+def _draft(item: Mapping[str, Any], pointer: str, branches: dict[str, uuid.UUID], errors: list[dict[str, Any]]) -> TransferIn:
+    def bad(name: str, code: str, detail: str) -> None:
+        errors.append(field_error(f"{pointer}/{name}", code, detail))
+
+    def text(name: str, limit: int, default: str = "") -> str:
+        value = item.get(name)
+        if value is None:
+            return default
+        if not isinstance(value, str) or len(value) > limit or any(ord(letter) < 32 for letter in value):
+            bad(name, "text", f"must be text of at most {limit} printable characters")
+            return default
+        return value.strip()
+
+    def mapping(name: str) -> dict[str, Any]:
+        value = item.get(name)
+        if value is None:
+            return {}
+        if not isinstance(value, Mapping) or len(json.dumps(value, default=str)) > METADATA_LIMIT:
+            bad(name, "object", f"must be an object of at most {METADATA_LIMIT // 1024} KB")
+            return {}
+        return json.loads(json.dumps(value, default=str))
+
+    for name in sorted(set(item) - FIELDS, key=str)[:20]:
+        bad(str(name)[:40], "unknown", "is no field of a transfer")
+    currency = text("currency", 4)
+    amount = 0
+    if not currency:
+        bad("currency", "required", "is missing")
+    elif item.get("amount") is None:
+        bad("amount", "required", "is missing")
+    else:
+        try:
+            amount = parse_minor(item["amount"], currency)
+            if amount <= 0:
+                bad("amount", "range", "must be positive")
+        except MoneyError as error:
+            bad("currency" if error.code == "currency" else "amount", error.code, str(error))
+    urgency, protocol = text("urgency", 10, "standard"), text("protocol", 20, "api")
+    if urgency not in URGENCIES:
+        bad("urgency", "choice", f"must be one of {', '.join(URGENCIES)}")
+    if protocol not in PROTOCOLS:
+        bad("protocol", "choice", f"must be one of {', '.join(PROTOCOLS)}")
+    code = text("branch", 40)
+    if code and code not in branches:
+        bad("branch", "unknown", f"there is no branch {code!r}")
+    within = item.get("within_minutes")
+    if within is not None and (isinstance(within, bool) or not isinstance(within, int) or not 0 < within < 10_000_000):
+        bad("within_minutes", "range", "must be a positive whole number")
+        within = None
+    return TransferIn(
+        amount, currency, {}, "", text("rail", 40), protocol, mapping("protocol_metadata"), urgency, text("reference", 120),
+        text("description", 140), mapping("metadata"), branches.get(code), within,
+    )
+
+
+@transaction.atomic
+def accept(
+    *, partner: Partner, livemode: bool, items: Sequence[TransferIn], batch: TransferBatch | None = None
+) -> list[Transfer]:
+    """Hold the funds and queue the transfers; all or none. Without funds or a rail nothing is left in the ledger."""
+    now = clock.now()
+    facts = snapshot.take(partner.pk, now)
+    made: list[Transfer] = []
+    decisions: list[RoutingDecision] = []
+    postings: list[Posting] = []
+    accounts: dict[str, tuple[uuid.UUID, uuid.UUID]] = {}
+    refused: list[dict[str, Any]] = []
+    for row, item in enumerate(items):
+        key = ids.uuid7()
+        decision = routing.route(facts.views, _wanted(key, item))
+        if decision.rail is None:
+            refused.append({"row": row, "rails": decision.rejected})
+            continue
+        rail = facts.rails[decision.rail]
+        window_at = next(view.window_at for view in facts.views if view.code == rail.code) or now
+        transfer = Transfer(
+            id=key, created_at=now, partner=partner, livemode=livemode, amount_minor=item.amount_minor, currency=item.currency,
+            destination=json.dumps({"type": item.destination_type, **item.destination}), destination_type=item.destination_type,
+            destination_label=destinations.label({"type": item.destination_type, **item.destination})[:200],
+            destination_key=crypto.blind_index(destinations.identity({"type": item.destination_type, **item.destination}), "destination"),
+            rail=rail, protocol=item.protocol, protocol_metadata=item.protocol_metadata, urgency=item.urgency,
+            reference=item.reference, description=item.description, metadata=item.metadata, branch_id=item.branch_id,
+            batch=batch, batch_row=row if batch else None, window_at=window_at, expected_at=facts.expected_at(rail, window_at),
+            state="queued",
+        )  # fmt: skip
+        if item.currency not in accounts:
+            accounts[item.currency] = hold_accounts(partner.pk, livemode, item.currency)
+        available, transit = accounts[item.currency]
+        posting = Posting(
+            "transfer.held",
+            [Leg(available, item.amount_minor, Layer.PENDING), Leg(transit, -item.amount_minor, Layer.PENDING)],
+            subject=("transfer", str(key)),
+        )
+        transfer.hold_id = posting.id
+        postings.append(posting)
+        made.append(transfer)
+        decisions.append(
+            RoutingDecision(
+                created_at=now, partner=partner, livemode=livemode, transfer=transfer, rail_code=rail.code,
+                chosen=decision.chosen, rejected=decision.rejected,
+            )  # fmt: skip
+        )
+    if refused:
+        raise Problem("no_rail", f"{len(refused)} of {len(items)} transfers find no rail.", rails=refused[0]["rails"], rows=refused[:50])
+    post_many(partner_id=partner.pk, livemode=livemode, postings=postings)
+    Transfer.objects.bulk_create(made, batch_size=2000)
+    RoutingDecision.objects.bulk_create(decisions, batch_size=2000)
+    codes = {rail.pk: rail.code for rail in facts.rails.values()}
+    events.publish_many(events.of_transfers("transfer.accepted", made, codes))
+    return made
+
+
+def hold_accounts(partner_id: uuid.UUID, livemode: bool, currency: str) -> tuple[uuid.UUID, uuid.UUID]:
+    who = {"partner_id": partner_id, "livemode": livemode, "currency": currency}
+    return account_for(**who, code="partner:available"), account_for(**who, code="transfers:in_transit")
+
+
+def _wanted(key: uuid.UUID, item: TransferIn) -> routing.Wanted:
+    return routing.Wanted(
+        str(key), item.amount_minor, item.currency, item.destination_type, item.urgency, item.protocol, item.rail, item.within_minutes
+    )
+
+
+def accept_batch(*, partner: Partner, livemode: bool, items: Sequence[Any], name: str = "") -> TransferBatch:
+    """Check a whole list, then accept all of it. The same list again is refused and names the first."""
+    if not items:
+        raise Problem("transfer_invalid", "The list is empty: send at least one transfer.", errors=[field_error("/transfers", "empty", "has no items")])
+    if len(items) > BATCH_LIMIT:
+        raise Problem("transfer_invalid", f"{len(items)} transfers are more than {BATCH_LIMIT}: send them in parts.",
+                      errors=[field_error("/transfers", "too_many", f"has more than {BATCH_LIMIT} items")])  # fmt: skip
+    checked = check_items(partner=partner, livemode=livemode, items=items, prefix="/transfers")
+    digest = hashlib.sha256(json.dumps(list(items), sort_keys=True, default=str).encode()).hexdigest()
+    amounts: dict[str, int] = {}
+    for item in checked:
+        amounts[item.currency] = amounts.get(item.currency, 0) + item.amount_minor
+    batch = TransferBatch(
+        partner=partner, livemode=livemode, name=name[:120], content_hash=digest, count=len(checked), amounts=amounts
+    )
+    with transaction.atomic():
+        try:
+            with transaction.atomic():
+                batch.save(force_insert=True)
+        except IntegrityError:
+            first = TransferBatch.objects.get(partner=partner, livemode=livemode, content_hash=digest)
+            raise Problem("batch_repeated", f"The same list was accepted as {first.public_id}.", batch=first.public_id) from None
+        accept(partner=partner, livemode=livemode, items=checked, batch=batch)
+    return batch
+
+
+@transaction.atomic
+def transfer_cancel(*, transfer: Transfer, reason: str = "cancelled by the partner") -> Transfer:
+    """Cancel before anything was sent; the funds are available again at once."""
+    from settlement.services import progress
+
+    transfer = Transfer.objects.select_for_update(of=("self",)).select_related("rail").get(pk=transfer.pk)
+    if transfer.attempts and transfer.state == "queued" and transfer.submissions.filter(outcome__in=["intent", "sent", "unknown"]).exists():
+        raise Problem("invalid_state", f"{transfer.public_id} may have been sent already: it cannot be cancelled.")
+    take(transfer, "cancel")
+    transfer.failure_detail = reason[:300]
+    transfer.next_attempt_at = None
+    transfer.save(update_fields=["state", "failure_detail", "next_attempt_at"])
+    if transfer.hold_id:
+        void_hold(hold_id=transfer.hold_id, kind="transfer.released")
+    progress.count(transfers=[transfer], settled=False)
+    events.publish_many(events.of_transfers("transfer.cancelled", [transfer], {transfer.rail_id: transfer.rail.code}))
+    return transfer
+
+
+@transaction.atomic
+def retry_batch(*, batch: TransferBatch) -> list[Transfer]:
+    """Queue the failed items of a batch again, each as it was, under fresh holds; all of them or none."""
+    failed = list(
+        Transfer.objects.select_for_update(of=("self",)).filter(batch=batch, state="failed").select_related("rail", "partner").order_by("pk")
+    )
+    return requeue(failed)
+
+
+def requeue(transfers: list[Transfer]) -> list[Transfer]:
+    """After a known failure: new funds held, the next window, a new reference towards the rail."""
+    from settlement.services import progress
+
+    if not transfers:
+        return []
+    now = clock.now()
+    partner = transfers[0].partner
+    facts = snapshot.take(partner.pk, now)
+    windows_of = {view.code: view.window_at for view in facts.views}
+    postings = []
+    for transfer in transfers:
+        available, transit = hold_accounts(transfer.partner_id, transfer.livemode, transfer.currency)
+        posting = Posting(
+            "transfer.held",
+            [Leg(available, transfer.amount_minor, Layer.PENDING), Leg(transit, -transfer.amount_minor, Layer.PENDING)],
+            subject=("transfer", str(transfer.pk)),
+        )
+        take(transfer, "queue_again")
+        transfer.hold_id = posting.id
+        transfer.window_at = windows_of[transfer.rail.code] or now
+        transfer.expected_at = facts.expected_at(transfer.rail, transfer.window_at)
+        transfer.settlement_batch = None
+        transfer.failure_code = transfer.failure_detail = ""
+        transfer.next_attempt_at = None
+        postings.append(posting)
+    post_many(partner_id=partner.pk, livemode=transfers[0].livemode, postings=postings)
+    Transfer.objects.bulk_update(
+        transfers,
+        ["state", "hold_id", "window_at", "expected_at", "settlement_batch", "failure_code", "failure_detail", "next_attempt_at"],
+        batch_size=500,
+    )
+    progress.uncount(transfers=transfers)
+    events.publish_many(events.of_transfers("transfer.queued", transfers, {t.rail_id: t.rail.code for t in transfers}))
+    return transfers
