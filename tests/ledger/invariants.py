@@ -56,7 +56,7 @@ INVARIANTS = {
 }
 TABLES = (
     "ledger_account", "ledger_transaction", "ledger_entry", "ledger_balance", "ledger_hold", "ledger_period", "ledger_chain",
-    "ledger_seal", "ledger_checkpoint", "ledger_rollstate", "ledger_sealmark", "kernel_outbox_event", "kernel_audit_event",
+    "ledger_seal", "ledger_checkpoint", "ledger_sealmark", "kernel_outbox_event", "kernel_audit_event",
 )
 
 
