@@ -121,14 +121,14 @@ class Machine:
         items = self.items
         node = root = ROOT
         stack: list[Node] = []
+        push, pop = stack.append, stack.pop
         scopes: list[dict[str, Any]] = []
         scope: dict[str, Any] = {}
-        parts: list[str] = []
-        dead = depth = size = 0
-        capture = False
+        value: str | None = None  # the text of the element being read, None where nobody wants it
+        dead = depth = 0
 
         def start(name: str, attributes: dict[str, str]) -> None:
-            nonlocal node, dead, depth, capture, scope, size
+            nonlocal node, dead, depth, value, scope
             if dead:
                 dead += 1
                 if dead > MAX_DEPTH:
@@ -144,21 +144,19 @@ class Machine:
                         depth += 1
                         if depth > MAX_DEPTH:
                             raise Refused("elements are nested too deep")
-                        stack.append(node)
+                        push(node)
                     else:
                         dead = 1
-                        capture = False
+                        value = None
                     return
-            stack.append(node)
+            push(node)
             node = following
             if node.key:
-                capture = True
-                size = 0
-                parts.clear()
-                if node.currency and attributes:
+                value = ""
+                if attributes and node.currency:
                     scope.setdefault("currency", attributes.get("Ccy") or "")
             else:
-                capture = False
+                value = None
                 if node.scope:
                     scopes.append(scope)
                     scope = {}
@@ -168,19 +166,19 @@ class Machine:
                         items.append(("+" + node.scope, scope))
 
         def end(name: str) -> None:
-            nonlocal node, dead, depth, capture, scope
+            nonlocal node, dead, depth, value, scope
             if dead:
                 dead -= 1
                 return
-            if capture:
-                capture = False
-                key = node.key
-                text = parts[0].strip() if len(parts) == 1 else "".join(parts).strip()
-                if text:
+            if value is not None:
+                found = value.strip()
+                value = None
+                if found:
+                    key = node.key
                     if node.many:
-                        scope.setdefault(key, []).append(text)
+                        scope.setdefault(key, []).append(found)
                     elif key not in scope:
-                        scope[key] = text
+                        scope[key] = found
             elif node.scope:
                 kind = node.scope
                 finished, scope = scope, scopes.pop()
@@ -191,15 +189,14 @@ class Machine:
                 items.append((kind, finished))
             elif node is root:
                 depth -= 1
-            node = stack.pop()
+            node = pop()
 
         def text(data: str) -> None:
-            nonlocal size
-            if capture:
-                size += len(data)
-                if size > MAX_TEXT:
+            nonlocal value
+            if value is not None:
+                value += data
+                if len(value) > MAX_TEXT:
                     raise Refused(f"a text is longer than {MAX_TEXT} characters")
-                parts.append(data)
 
         def doctype(*_: Any) -> None:
             raise Refused("the XML declares a document type or entities; bank files have none, so it is refused")
