@@ -197,7 +197,7 @@ class Run:
         if 4 in levels:
             self.phase("level 4 totals", self.totals)
         self.phase("classify", self.classify)
-        self.phase("summary", self.summarise)
+        self.phase("results", self.summarise)
         return self.result
 
 
