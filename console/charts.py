@@ -61,7 +61,7 @@ def _finish(title: str, drawing: str, labels: Sequence[str], series: Sequence[Se
         f'<svg class="pc-chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">'
         f"<title>{escape(title)}</title>{drawing}</svg>"
     )
-    rows = [(label, [text(values[n]) if values[n] is not None else "" for _, values in series]) for n, label in enumerate(labels)]
+    rows = [(label, [text(values[n]) if values[n] is not None else "" for _, values in series]) for n, label in enumerate(labels)]  # type: ignore[arg-type]
     return mark_safe(
         render_to_string(
             "console/chart.html",

@@ -105,7 +105,8 @@ class TraceSource(Protocol):
     """Knows some types of things. `find` looks a text up (ids are decoded already: `ids` holds the candidates by type),
     `load` reads things of its types, all of one step at once."""
 
-    types: Sequence[str]
+    @property
+    def types(self) -> Sequence[str]: ...
 
     def find(self, text: str) -> Iterable[Key]: ...
 

@@ -123,7 +123,7 @@ def trial_balance(
     *, partner_id: uuid.UUID | None, livemode: bool, at: datetime | None = None, branch_id: uuid.UUID | None = None
 ) -> list[dict[str, Any]]:
     """Every account with its debit or credit balance; per currency the two columns are equal."""
-    accounts = Account.objects.filter(partner_id=partner_id, livemode=livemode).order_by("currency", "code")
+    accounts = Account.objects.filter(partner_id=partner_id, livemode=livemode).order_by("currency", "code")  # type: ignore[misc]
     if branch_id is not None:
         accounts = accounts.filter(branch_id=branch_id)
     rows = list(accounts)

@@ -75,7 +75,7 @@ def _count(cursor: Any, verdict: Verdict, partner_id: uuid.UUID | None) -> None:
 
 def _stream(name: str, sql: str, args: Any) -> Iterator[tuple[Any, ...]]:
     """Rows through a server-side cursor: the client never holds more than one fetch."""
-    connection.apply_scope()
+    connection.apply_scope()  # type: ignore[attr-defined]
     with connection.connection.cursor(name=name) as cursor:
         cursor.itersize = FETCH
         cursor.execute(sql, args)

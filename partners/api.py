@@ -119,7 +119,8 @@ class Me(PayosAPIView):
     @extend_schema(operation_id="me", summary="Who am I", responses=MeSerializer, tags=["account"])
     def get(self, request: Request) -> Response:
         """The key that asks, the partner it acts for, and its mode. Any key may ask."""
-        key, partner = request.auth, self.partner
+        key: Any = request.auth
+        partner = self.partner
         return Response(
             {
                 "object": "me",

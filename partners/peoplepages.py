@@ -26,7 +26,7 @@ ROLE_FIELDS = ("is_active", "is_staff", "groups")
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, PayosModelAdmin):
+class UserAdmin(DjangoUserAdmin, PayosModelAdmin):  # type: ignore[misc]
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm

@@ -102,7 +102,7 @@ class Connection:
         self._writer.write(
             b"".join(
                 (
-                    http.send(h11.Request(method="POST", target=target.path, headers=headers)) or b"",
+                    http.send(h11.Request(method="POST", target=target.path, headers=headers)) or b"",  # type: ignore[arg-type]
                     http.send(h11.Data(data=body)) or b"",
                     http.send(h11.EndOfMessage()) or b"",
                 )

@@ -27,7 +27,7 @@ def health(request: Any) -> Body:
         Figure("Set aside", f"{lag['parked']:,}", tone="bad" if lag["parked"] else "good"),
     ]
     now = clock.now()
-    rows = []
+    rows: list[list[Cell | str]] = []
     for beat in Heartbeat.objects.order_by("name")[:20]:
         late = (now - beat.beat_at).total_seconds() > 60
         rows.append([beat.name, Cell("silent" if late else "alive", tone="bad" if late else "good"), f"{age(beat.beat_at)} ago"])

@@ -122,7 +122,7 @@ def mail_report(*, report: Report, to: str = "", formats: str = "") -> int:
     if to:
         letters.append((_parts(to), _parts(formats) or ["pdf", "xlsx"]))
     else:
-        rows = ReportSubscription.objects.filter(enabled=True, kind=report.kind, span=report.span, partner_id=report.partner_id)
+        rows = ReportSubscription.objects.filter(enabled=True, kind=report.kind, span=report.span, partner_id=report.partner_id)  # type: ignore[misc]
         letters += [(_parts(row.emails), _parts(row.formats)) for row in rows]
     files = {file.format: file for file in report.files.all()}
     for addresses, wanted in letters:

@@ -111,7 +111,7 @@ def parse(file: BinaryIO) -> Events:
                 yield Flag(number, "shifted_row", "the cells of this row do not stand under their columns; aligned by event code")
             section.lines += 1
             section.sum += item.amount_minor
-            section.last = item.booking_date or section.last
+            section.last = item.booking_date or section.last  # type: ignore[assignment]
             yield item
         elif code == "SC":
             stated = row[1].strip() if len(row) > 1 else ""

@@ -52,7 +52,7 @@ def account_open(
             [account.id, clock.now(), partner_id, livemode, code, account.name, account.kind, currency, branch_id,
              account.no_overdraft, account.slots],
         )
-    return Account.objects.get(partner_id=partner_id, livemode=livemode, code=code, currency=currency, branch_id=branch_id)
+    return Account.objects.get(partner_id=partner_id, livemode=livemode, code=code, currency=currency, branch_id=branch_id)  # type: ignore[misc]
 
 
 # Keys and ids of accounts never change, so a process may remember them; whether one is open the database checks.

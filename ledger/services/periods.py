@@ -25,7 +25,7 @@ def period_close(
     if ends_at > clock.now():
         raise Problem("unprocessable", "A period is closed after it has ended.")
     _lock(partner_id, livemode)
-    period, _ = Period.objects.get_or_create(
+    period, _ = Period.objects.get_or_create(  # type: ignore[misc]
         partner_id=partner_id, livemode=livemode, starts_at=starts_at, ends_at=ends_at, defaults={"note": note}
     )
     if period.closed_at is None:

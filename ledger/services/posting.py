@@ -202,7 +202,7 @@ def _execute(parameters: tuple[str | None, ...], alone: bool) -> list[tuple[int,
     connection.ensure_connection()
     if not alone:
         connection.validate_no_broken_transaction()
-        connection.apply_scope()
+        connection.apply_scope()  # type: ignore[attr-defined]
     raw = connection.connection
     if settings.EMBEDDED and raw.prepare_threshold is None:
         # Poolers in transaction mode may not know prepared statements; our own server does. Django's cursors bind on

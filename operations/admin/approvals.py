@@ -38,7 +38,7 @@ class ApprovalAdmin(ReadOnlyModelAdmin):
         view = request.GET.get("view", "waiting")
         rows = Approval.objects.select_related("requested_by", "decided_by", "partner").defer("preview", "params", "result")
         if view == "mine":
-            rows = rows.filter(requested_by=request.user)
+            rows = rows.filter(requested_by=request.user)  # type: ignore[misc]
         elif view == "decided":
             rows = rows.filter(state__in=[ApprovalState.APPROVED, ApprovalState.REJECTED])
         elif view == "over":

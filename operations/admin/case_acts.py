@@ -99,7 +99,7 @@ def _run_registered(act: str, case: Case, user: Any, data: QueryDict) -> str:
     if action.form is not None:
         form: forms.Form = action.form(case, data)
         if not form.is_valid():
-            raise Problem("unprocessable", "; ".join(f"{name}: {', '.join(texts)}" for name, texts in form.errors.items()))
+            raise Problem("unprocessable", "; ".join(f"{name}: {', '.join(map(str, texts))}" for name, texts in form.errors.items()))
         values = form.cleaned_data
     services.claim(case=case, user=user)
     outcome = action.run(case, user, values)

@@ -68,7 +68,7 @@ class CaseAdmin(ReadOnlyModelAdmin):
             "severities": [(str(value), name) for value, name in reversed(Severity.choices)],
             "sorts": [("due", "Most urgent first"), ("amount", "Largest first"), ("age", "Oldest first"), ("newest", "Newest first")],
             "rails": selectors.facets("rail"),
-            "saved": SavedView.objects.filter(user=request.user),
+            "saved": SavedView.objects.filter(user=request.user),  # type: ignore[misc]
             "may_work": request.user.has_perm("operations.work_case"),  # type: ignore[union-attr]
             "may_save": request.user.has_perm("operations.add_savedview"),  # type: ignore[union-attr]
             "snoozes": case_acts.SNOOZES,

@@ -48,7 +48,7 @@ class Answer:
 
 def send(channel: AlertChannel, message: Message) -> Answer:
     try:
-        return SENDERS[channel.kind](channel, message)
+        return SENDERS[channel.kind](channel, message)  # type: ignore[index]
     except (httpx.HTTPError, OSError) as error:
         return Answer(False, f"{type(error).__name__}: {error}"[:300], retry=True)
 

@@ -189,7 +189,7 @@ def _case_waits(case: Case, approval: Approval) -> None:
 
 
 def _case_goes_on(approval: Approval, user: Any) -> None:
-    case = Case.objects.select_for_update(of=("self",), no_key=True).get(pk=approval.case_id)
+    case = Case.objects.select_for_update(of=("self",), no_key=True).get(pk=approval.case_id)  # type: ignore[misc]
     add_events([case], kind=f"approval_{approval.state}", text=approval.decision_note, data={"approval": approval.public_id})
     if case.state != CaseState.AWAITING_APPROVAL:
         return  # the act itself has moved it

@@ -82,9 +82,10 @@ class PayosAPIView(APIView):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         self.perform_authentication(request)
-        if request.auth is not None:
+        key: Any = request.auth
+        if key is not None:
             self._stack.enter_context(
-                tenancy.tenant_scope(request.auth.partner_id, request.auth.livemode, actor=f"key:{request.auth.public_id}")
+                tenancy.tenant_scope(key.partner_id, key.livemode, actor=f"key:{key.public_id}")
             )
         super().initial(request, *args, **kwargs)
         if request.auth is not None:
@@ -199,7 +200,7 @@ def _as_problem(error: Exception) -> Problem:
     if isinstance(error, exceptions.ValidationError):
         return Problem("invalid_request", errors=flatten_errors(error.detail))
     if isinstance(error, exceptions.Throttled):
-        wait = str(int(error.wait or 1) or 1)
+        wait = str(int(getattr(error, "wait", None) or 1) or 1)
         return Problem("rate_limited", f"Too many requests: wait {wait} seconds.", headers={"Retry-After": wait})
     if isinstance(error, Http404):
         return Problem("not_found")
@@ -209,7 +210,7 @@ def _as_problem(error: Exception) -> Problem:
         return Problem("payload_too_large")
     for kind, code in FROM_DRF.items():
         if isinstance(error, kind):
-            return _challenged(Problem(code, str(error.detail)))
+            return _challenged(Problem(code, str(getattr(error, "detail", error))))
     if isinstance(error, OperationalError):
         log.exception("api.database_unavailable")
         return Problem("unavailable", headers={"Retry-After": "2"})

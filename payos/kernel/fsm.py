@@ -6,7 +6,7 @@ Python states its reason with `tenancy.acting(reason=...)`.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db import models
 from django_fsm import FSMField, FSMModelMixin, TransitionNotAllowed, can_proceed, transition
@@ -17,14 +17,14 @@ __all__ = ["AuditedState", "FSMField", "TransitionNotAllowed", "can_proceed", "t
 
 
 class AuditedState(FSMModelMixin, models.Model):
-    audit = "state"
+    audit: ClassVar[str | None] = "state"
 
     class Meta:
         abstract = True
 
-    def full_clean(self, exclude: Any = None, **kwargs: Any) -> None:
+    def full_clean(self, exclude: Any = None, validate_unique: bool = True, validate_constraints: bool = True) -> None:
         # A protected FSM field refuses assignment, and full_clean assigns what it cleaned.
-        super().full_clean(exclude={*(exclude or ()), "state"}, **kwargs)
+        super().full_clean({*(exclude or ()), "state"}, validate_unique, validate_constraints)
 
 
 def take(instance: Any, name: str, **arguments: Any) -> None:

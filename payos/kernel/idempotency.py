@@ -88,7 +88,7 @@ def run(request: Request, act: Callable[[], Response]) -> Response:
 def _replay(known: IdempotencyKey, print_: str) -> Response:
     if known.fingerprint != print_:
         raise Problem("idempotency_key_reused")
-    return Response(json.loads(known.body), status=known.status, headers={**known.headers, REPLAYED: "true"})
+    return Response(json.loads(known.body or "null"), status=known.status, headers={**known.headers, REPLAYED: "true"})
 
 
 def _lock(name: str) -> None:

@@ -60,7 +60,7 @@ class Event:
 def _event(row: tuple[Any, ...]) -> Event:
     # Django leaves jsonb undecoded for raw cursors: its JSONField decodes by itself.
     *before, payload, created_at = row
-    return Event(*before, json.loads(payload) if isinstance(payload, str) else payload, created_at)
+    return Event(*before, json.loads(payload) if isinstance(payload, str) else payload, created_at)  # type: ignore[call-arg]
 
 
 Handler = Callable[[Sequence[Event]], None]

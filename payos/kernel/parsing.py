@@ -79,6 +79,6 @@ class HasScope(BasePermission):
         if request.auth is None:
             raise exceptions.NotAuthenticated()
         needed = view.scope_for(request.method)
-        if needed and not request.auth.allows(needed):
+        if needed and not request.auth.allows(needed):  # type: ignore[union-attr]
             raise Problem("permission_denied", f"This key lacks the scope `{needed}`.")
         return True

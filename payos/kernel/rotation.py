@@ -40,8 +40,8 @@ def columns() -> Iterator[Column]:
             continue
         for field in model._meta.local_concrete_fields:
             if isinstance(field, crypto.EncryptedTextField):
-                key = model._meta.pk.column if model._meta.pk else "id"
-                yield Column(model._meta.db_table, key, field.column, bool(getattr(model, "append_only", False)))
+                key = str(model._meta.pk.column) if model._meta.pk else "id"
+                yield Column(model._meta.db_table, key, str(field.column), bool(getattr(model, "append_only", False)))
 
 
 def rotate(tell: Callable[[str], None]) -> dict[str, int]:

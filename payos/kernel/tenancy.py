@@ -90,5 +90,5 @@ def no_scope() -> Iterator[Scope]:
 @contextmanager
 def acting(**who: str) -> Iterator[Scope]:
     """Add actor, ip, request_id or reason to the current scope; the audit trail reads them."""
-    with _use(replace(_scope.get(), **who)) as scope:
+    with _use(replace(_scope.get(), **who)) as scope:  # type: ignore[arg-type]
         yield scope

@@ -14,9 +14,10 @@ from payos.kernel import redis
 
 class KeyThrottle(BaseThrottle):
     def allow_request(self, request: Request, view: Any) -> bool:
-        if request.auth is None:
+        key: Any = request.auth
+        if key is None:
             return True
-        quota, window = request.auth.rate_limit or settings.API_RATE_LIMIT, settings.API_RATE_WINDOW
+        quota, window = key.rate_limit or settings.API_RATE_LIMIT, settings.API_RATE_WINDOW
         moment = time.time()
         self._reset = window - moment % window
         used = _count(f"payos:rate:{request.auth.pk}:{int(moment // window)}", window)

@@ -3,6 +3,7 @@ import os
 
 from flask import Flask, request
 from standardwebhooks import Webhook, WebhookVerificationError
+from your_queue import enqueue_once
 
 app = Flask(__name__)
 webhook = Webhook(os.environ["WEBHOOK_SECRET"])  # whsec_...

@@ -33,7 +33,7 @@ class Command(BaseCommand):
             source = sys.stdin.buffer if options["path"] == "-" else options["path"]
             parsed = registry.open_file(source, options["format"], profile)
             if options["json"]:
-                jsonout.write(parsed, self.stdout._out)  # type: ignore[attr-defined]
+                jsonout.write(parsed, self.stdout._out)  # type: ignore[attr-defined, arg-type]
             else:
                 self._show(parsed)
         except (Unreadable, ProfileError) as error:
