@@ -46,4 +46,8 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "rollups": every(60, "console.tasks.roll_latest"),
     "reports": every(900, "console.tasks.make_due_reports"),
     "rollups again": every(1800, "console.tasks.roll_again"),
+    # reconciliation
+    "reconcile daily": daily(4, 30, "reconciliation.tasks.run_daily", "reconciliation"),
+    "reconcile arrivals": every(60, "reconciliation.tasks.run_arrivals", "reconciliation"),
+    "prove balances": daily(5, 0, "reconciliation.tasks.prove_yesterday", "reconciliation"),
 }
