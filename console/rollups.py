@@ -38,8 +38,8 @@ def register(name: str, here: str, file: str) -> None:
     SOURCES[name] = Source(name, (Path(here).resolve().parent / "sql" / file).read_text())
 
 
-def roll(*, deep: bool = False) -> int:
-    """Bring every source up to now; `deep` makes the last days anew. Returns the rows written."""
+def roll(*, deep: bool = False, days: int = 0) -> int:
+    """Bring every source up to now; `deep` makes the last days anew, or as many `days`. Returns the rows written."""
     total = 0
     now = clock.now()
     end = now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
@@ -48,7 +48,7 @@ def roll(*, deep: bool = False) -> int:
             state = RollupState.objects.filter(pk=source.name).first()
             start = state.done_to - timedelta(hours=2) if state else end - FIRST
             if deep:
-                start = min(start, end - STALE)
+                start = min(start, end - max(STALE, timedelta(days=days)))
             while start < end:
                 stop = min(start + timedelta(hours=24), end)
                 total += _hours(source, start, stop)

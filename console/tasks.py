@@ -18,6 +18,12 @@ def roll_again() -> int:
 
 
 @shared_task
+def roll_month() -> int:
+    """Payments may carry a date of weeks ago, and transfers may come back late."""
+    return rollups.roll(deep=True, days=45)
+
+
+@shared_task
 def make_due_reports() -> int:
     from console.reports import services
     from payos.kernel import tenancy

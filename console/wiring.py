@@ -17,13 +17,19 @@ MODULES: dict[str, tuple[str, ...]] = {
     "console.trace.operations": ("operations",),
     "console.trace.ledger": ("ledger",),
     "console.trace.webhooks": ("webhooks",),
+    "console.panels.settlement": ("settlement", "ledger"),
+    "console.panels.ingestion": ("ingestion",),
+    "console.panels.branch": ("ingestion", "settlement"),
+    "console.trace.ingestion": ("ingestion", "ledger"),
+    "console.trace.settlement": ("settlement", "ledger"),
+    "console.reports.settlement": ("settlement",),
     "console.reports.build": ("operations",),
     "console.reports.statement": ("ledger",),
 }
 
 
 # source of hourly sums -> the app it reads
-ROLLUPS: dict[str, str] = {"cases_opened": "operations", "cases_resolved": "operations", "deliveries": "webhooks"}
+ROLLUPS: dict[str, str] = {"cases_opened": "operations", "cases_resolved": "operations", "deliveries": "webhooks", "payments": "ingestion", "transfers": "settlement"}
 
 
 def connect() -> None:

@@ -240,6 +240,7 @@ class Chain(models.Model):
     """The head of a partner's hash chain (the platform's own has the nil key)."""
 
     rls = "partner_id"
+    grants = "SELECT"
 
     partner_id = models.UUIDField(primary_key=True)
     position = models.BigIntegerField()
@@ -252,7 +253,7 @@ class Chain(models.Model):
 class Seal(models.Model):
     """The place of a transaction in the chain, and the hash over it and everything before."""
 
-    append_only = True
+    grants = "SELECT"  # the sealer runs inside the database, with the owner's rights
     rls = "partner_id"
 
     transaction = models.OneToOneField(
@@ -275,6 +276,7 @@ class Checkpoint(models.Model):
     """The sums of an account's sealed entries up to an instant, so that a balance in the past reads a few rows."""
 
     rls = "partner_id"
+    grants = "SELECT"
 
     pk = models.CompositePrimaryKey("account_id", "axis", "at")
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False)
@@ -284,19 +286,7 @@ class Checkpoint(models.Model):
     posted_minor = models.BigIntegerField()
     debits_pending = models.BigIntegerField()
     credits_pending = models.BigIntegerField()
-
-    class Meta:
-        default_permissions = ()
-
-
-class RollState(models.Model):
-    """How many sealed entries of an account lie after its last checkpoint."""
-
-    rls = "partner_id"
-
-    account = models.OneToOneField(Account, on_delete=models.PROTECT, primary_key=True, related_name="+", db_constraint=False)
-    partner_id = models.UUIDField(null=True)
-    since = models.IntegerField(default=0)
+    entries = models.IntegerField(default=0, help_text="Sealed entries between the checkpoint before and this one.")
 
     class Meta:
         default_permissions = ()
@@ -304,6 +294,8 @@ class RollState(models.Model):
 
 class SealMark(models.Model):
     """Up to where transactions are sealed: everything the database had finished before this transaction number."""
+
+    grants = "SELECT"
 
     id = models.SmallIntegerField(primary_key=True, default=1)
     xid = models.CharField(max_length=20, default="0")

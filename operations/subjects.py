@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 from django.apps import apps
 from django.db.models import UUIDField
@@ -19,13 +20,23 @@ def _is_uuid(text: str) -> bool:
     return True
 
 
+def _model(subject_type: str) -> Any:
+    """By label (settlement.transfer) or by name alone (transfer), as services write it."""
+    name = subject_type.lower()
+    if "." not in name:
+        return next((model for model in apps.get_models() if model._meta.model_name == name.replace("_", "")), None)
+    try:
+        return apps.get_model(name)
+    except (LookupError, ValueError):
+        return None
+
+
 def link(subject_type: str, subject_id: str) -> tuple[str, str]:
     """The words and the address for a subject; the address is empty where it has no page."""
     if not subject_type:
         return "", ""
-    try:
-        model = apps.get_model(subject_type)
-    except (LookupError, ValueError):
+    model = _model(subject_type)
+    if model is None:
         return f"{subject_type} {subject_id}", ""
     text = str(model._meta.verbose_name).capitalize()
     prefix = getattr(model, "public_prefix", "")

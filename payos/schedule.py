@@ -44,6 +44,7 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "late transfers": every(60, "settlement.tasks.find_late", "settlement"),
     # console
     "rollups": every(60, "console.tasks.roll_latest"),
+    "rollups of a month": daily(2, 40, "console.tasks.roll_month"),
     "reports": every(900, "console.tasks.make_due_reports"),
     "rollups again": every(1800, "console.tasks.roll_again"),
     # reconciliation

@@ -120,6 +120,8 @@ REDIS_URL = env.text("REDIS_URL", default="", secret=True)
 if not EMBEDDED and not REDIS_URL:
     env.refuse("REDIS_URL", "is missing: a server needs it (for example redis://cache:6379/0)")
 KAFKA_BROKERS = env.text("KAFKA_BROKERS", default="")
+# Where the demo data expect the sandbox bank; `serve` says where it really started it.
+SANDBOX_URL = env.text("SANDBOX_URL", default="http://127.0.0.1:8900")
 CACHES = {
     "default": {
         "BACKEND": "payos.kernel.cache.ForgivingRedisCache",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from django.conf import settings
@@ -13,7 +12,6 @@ ALL_TYPES = ["us_bank", "clabe", "pix_key", "iban", "wallet", "mpesa_msisdn"]
 
 
 def fill(demo: Any) -> None:
-    bank = os.environ.get("SANDBOX_URL", "http://127.0.0.1:8900")
     folder = settings.PAYOS_HOME / "sandbox"
     sandbox, _ = Rail.objects.get_or_create(
         code="sandbox",
@@ -22,13 +20,18 @@ def fill(demo: Any) -> None:
             "adapter": "sandbox",
             "currencies": ["USD", "MXN", "BRL", "KES", "EUR", "USDC"],
             "destination_types": ALL_TYPES,
-            "config": {"url": bank, "webhook_secret": "sandbox-secret"},
+            "config": {"url": settings.SANDBOX_URL, "webhook_secret": "sandbox-secret"},
             "credentials": "sandbox-key",
             "speed_minutes": 5,
             "cost_fixed_minor": 25,
             "per_second": 500,
         },
     )
+    known = sandbox.config.get("url", "")
+    if known != settings.SANDBOX_URL and known.startswith("http://127.0.0.1:"):
+        # The bank in a box was started on another port this time; an address someone entered is theirs.
+        sandbox.config = sandbox.config | {"url": settings.SANDBOX_URL}
+        sandbox.save(update_fields=["config"])
     WindowRule.objects.get_or_create(rail=sandbox, partner=None, defaults={"frequency": "continuous"})
     ach, _ = Rail.objects.get_or_create(
         code="ach",

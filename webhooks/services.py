@@ -42,7 +42,7 @@ def _wrong(pointer: str, code: str, detail: str) -> dict[str, str]:
     return {"pointer": pointer, "code": code, "detail": detail}
 
 
-def _check(values: dict[str, Any], *, livemode: bool) -> list[dict[str, str]]:
+def check(values: dict[str, Any], *, livemode: bool) -> list[dict[str, str]]:
     """Everything that is wrong with these values, at once."""
     errors: list[dict[str, str]] = []
     if "url" in values:
@@ -113,7 +113,7 @@ def _write_values(endpoint: Endpoint, values: dict[str, Any]) -> None:
 def endpoint_create(*, partner: Any, livemode: bool, url: str, event_types: Sequence[str] = ("*",), **values: Any) -> tuple[Endpoint, str]:
     """Register an endpoint; the secret is returned here and shown once."""
     values = {"url": url, "event_types": list(event_types), **values}
-    errors = _check(values, livemode=livemode)
+    errors = check(values, livemode=livemode)
     if errors:
         raise Problem("invalid_request", "The endpoint cannot be registered: see `errors`.", errors=errors)
     locks.advisory_xact_lock(f"webhooks:endpoints:{partner.pk}:{livemode}")
@@ -132,7 +132,7 @@ def endpoint_update(*, endpoint_id: uuid.UUID, **values: Any) -> Endpoint:
     if unknown:
         raise Problem("invalid_request", errors=[_wrong(f"/{name}", "unknown", f"{name} cannot be changed") for name in unknown])
     endpoint = _locked(endpoint_id)
-    errors = _check(values, livemode=endpoint.livemode)
+    errors = check(values, livemode=endpoint.livemode)
     if errors:
         raise Problem("invalid_request", "The endpoint cannot be changed: see `errors`.", errors=errors)
     _write_values(endpoint, values)
@@ -193,7 +193,7 @@ def endpoint_enable(*, endpoint_id: uuid.UUID, replay: bool = True) -> tuple[End
     endpoint = _locked(endpoint_id)
     if endpoint.enabled:
         return endpoint, 0
-    errors = _check({"url": endpoint.url}, livemode=endpoint.livemode)
+    errors = check({"url": endpoint.url}, livemode=endpoint.livemode)
     if errors:
         raise Problem("invalid_request", "The endpoint's URL may not be used any more: see `errors`.", errors=errors)
     since = endpoint.missed_since or endpoint.disabled_at

@@ -38,7 +38,8 @@ def queue(request: Any) -> Body:
         (str(Severity(level).label), [counts.get((bucket, level), 0) for bucket in range(5)])
         for level in (Severity.LOW, Severity.MEDIUM, Severity.HIGH, Severity.CRITICAL)
     ]
-    return Body(figures=figures, chart=charts.bars("Unresolved cases by age, split by severity", AGES, series, colours=(6, 3, 2, 4)))
+    note = "A colour of 5,000 stands for that many or more." if any(count >= 5000 for count in counts.values()) else ""
+    return Body(figures=figures, note=note, chart=charts.bars("Unresolved cases by age, split by severity", AGES, series, colours=(6, 3, 2, 4)))
 
 
 @panel("approvals", "Approvals waiting", page="home", permission="operations.view_approval", order=25, size="half", link="admin:operations_approval_changelist")

@@ -11,6 +11,7 @@ TYPES = {
     "settlement.settlementbatch": "settlement_batch",
     "ingestion.payment": "payment",
     "ingestion.sourcefile": "file",
+    "settlement.achfile": "bank_file",
     "ledger.transaction": "ledger_transaction",
     "reconciliation.statement": "statement",
     "reconciliation.statementline": "statement_line",
@@ -27,7 +28,7 @@ PREFIXES = {
     "bat": "transfer_batch",
     "stl": "settlement_batch",
     "pay": "payment",
-    "fil": "file",
+    "fil": "bank_file",
     "txn": "ledger_transaction",
     "stm": "statement",
     "lin": "statement_line",
@@ -55,3 +56,11 @@ def public_key(public_id: str) -> Key | None:
     if found is None or found[0] not in PREFIXES:
         return None
     return PREFIXES[found[0]], str(found[1])
+
+
+def aggregate_key(text: str) -> Key | None:
+    """The key behind an event's aggregate: `transfer:<id>` or a public id."""
+    kind, colon, rest = text.partition(":")
+    if not colon:
+        return public_key(text)
+    return public_key(rest) or key_of(kind, rest)

@@ -64,6 +64,8 @@ def minor(text: str, places: int) -> int:
     if match is None:
         raise AmountError(f"{text[:40]!r} is not an amount")
     sign, whole, fraction = match.groups()
+    if fraction is not None and len(fraction) == places and 0 < len(whole) < 16 - places:  # by far the most common
+        return int(sign + whole + fraction)
     if not whole and not fraction:
         raise AmountError(f"{text[:40]!r} is not an amount")
     return scale(sign, whole, fraction or "", places)

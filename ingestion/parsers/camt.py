@@ -7,8 +7,8 @@ What bites, and what is done about it:
 - missing mandatory children: an entry without amount or direction is a reject, the others read without them;
 - opening and closing in different currencies, pending and information entries: only booked entries in the
   statement's currency are held against the balances;
-- hostile XML: a document type declaration is refused, text and depth are bounded by libxml2, and no more than
-  `MAX_ELEMENT` bytes may pass without an entry or balance completing.
+- hostile XML: a document type declaration is refused, text and depth are bounded, and only so many bytes may pass
+  without an entry completing (see `camt_paths.py`).
 """
 
 from __future__ import annotations
@@ -16,10 +16,9 @@ from __future__ import annotations
 import re
 from typing import BinaryIO
 
-from lxml import etree
-
 from ingestion.parsers.amounts import currency_exponent, date_iso, is_currency, minor
-from ingestion.parsers.camt_entry import LOCAL, Entries, text_at
+from ingestion.parsers.camt_entry import Entries, Values
+from ingestion.parsers.camt_paths import STATEMENTS, Machine, Refused
 from ingestion.parsers.records import (
     AmountError,
     Events,
@@ -33,11 +32,6 @@ from ingestion.parsers.records import (
 )
 
 VERSION = "1"
-CHUNK = 1 << 16
-MAX_ELEMENT = 8 << 20
-
-_STATEMENTS = ("Stmt", "Rpt", "Ntfctn")
-_TAGS = tuple("{*}" + name for name in (*_STATEMENTS, "Ntry", "Bal", "TxsSummry", "TxDtls"))
 _HEAD = re.compile(rb"camt\.05[234]|<(\w+:)?(BkToCstmr(Stmt|AcctRpt|DbtCdtNtfctn)|Stmt>|Ntry>)")
 
 
@@ -93,164 +87,122 @@ class _Reader:
     def __init__(self, file: BinaryIO) -> None:
         self.file = file
         self.statement: _Statement | None = None
+        self.header: Values = {}
         self.entries = Entries()
         self.seen = False
         self.number = 0
-        self.position = 0
 
     def events(self) -> Events:
-        parser = etree.XMLPullParser(
-            events=("start", "end"), tag=_TAGS, resolve_entities=False, no_network=True, load_dtd=False,
-            dtd_validation=False, huge_tree=False, remove_comments=True, remove_pis=True,
-        )  # fmt: skip
-        fed = 0
         broken = ""
-        data = self.file.read(CHUNK).lstrip(b" \t\r\n")
-        if re.search(rb"<!\s*(DOCTYPE|ENTITY)", data.replace(b"\0", b"")):
-            raise Unreadable("the XML declares a document type or entities; bank files have none, so it is refused")
+        machine = iter(Machine(self.file))
         while True:
             try:
-                if data:
-                    parser.feed(data)
-                else:
-                    parser.close()
-            except etree.XMLSyntaxError as error:
-                broken = str(error)
-            before = self.position
-            for action, element in parser.read_events():
-                self.position += 1
-                if element.getroottree().docinfo.internalDTD is not None if not self.seen else False:
-                    raise Unreadable("the XML declares a document type; bank files have none, so it is refused")
-                yield from self._event(action, element)
-            fed = 0 if self.position != before else fed + len(data)
-            if fed > MAX_ELEMENT:
-                broken = f"one element is larger than {MAX_ELEMENT >> 20} MiB; reading stopped there"
-            if broken or not data:
+                kind, values = next(machine)
+            except StopIteration:
                 break
-            data = self.file.read(CHUNK)
+            except Refused as error:
+                broken = str(error)
+                break
+            if kind == "Ntry":
+                statement = self.statement
+                if statement is None:
+                    self.seen = True
+                    statement = self.statement = _Statement("Stmt", self.number + 1)
+                if not statement.started:
+                    yield from self._start(statement)
+                yield from self._entry(statement, values)
+            elif kind == "TxDtls":
+                self.entries.transaction(values)
+            elif kind[0] == "+":
+                if self.statement is not None:
+                    yield from self._end(self.statement)
+                self.number += 1
+                self.seen = True
+                self.statement, self.header = _Statement(kind[1:], self.number), values
+            elif kind == "Bal":
+                if self.statement is not None:
+                    yield from self._balance(self.statement, values)
+            elif kind == "TxsSummry":
+                if self.statement is not None:
+                    self._summary(self.statement, values)
+            elif kind in STATEMENTS and self.statement is not None:
+                yield from self._end(self.statement)
         if broken:
             if not self.seen:
                 raise Unreadable(f"no camt statement could be read: {broken}")
             yield Reject(f"after entry {self.entries.number}", f"the XML breaks off: {broken}")
         if self.statement is not None:
             yield Flag(self.statement.position, "unfinished", "the statement does not end in this file")
-            yield from self._end(None)
-        if not self.seen and not broken:
+            # What it states of balances cannot be held against half of its entries.
+            self.statement.balances.clear()
+            yield from self._end(self.statement)
+        if not self.seen:
             raise Unreadable("the XML holds no camt statement, report or notification")
 
-    def _event(self, action: str, element: etree._Element) -> Events:
-        name = LOCAL[element.tag]
-        if action == "start":
-            if name in _STATEMENTS and self.statement is None:
-                self.number += 1
-                self.seen = True
-                self.statement = _Statement(name, self.number)
-            return
-        statement = self.statement
-        if name == "Ntry":
-            if statement is None:
-                self.seen = True
-                statement = self.statement = _Statement("Stmt", self.number + 1)
-            if not statement.started:
-                yield from self._start(element.getparent())
-            yield from self._entry(statement, element)
-            self._forget(element)
-        elif name == "TxDtls":
-            self.entries.detail(element)
-        elif statement is None:
-            return
-        elif name == "Bal":
-            yield from self._balance(statement, element)
-        elif name == "TxsSummry":
-            self._summary(statement, element)
-        elif name == statement.kind:
-            yield from self._end(element)
-            self._forget(element)
-
-    @staticmethod
-    def _forget(element: etree._Element) -> None:
-        """Drop what was read, and everything before it, so that memory does not grow with the file."""
-        parent = element.getparent()
-        element.clear()
-        if parent is not None:
-            while len(parent) > 1 and parent[0] is not element:
-                del parent[0]
-
-    def _start(self, element: etree._Element | None) -> Events:
-        statement = self.statement
-        assert statement is not None
+    def _start(self, statement: _Statement) -> Events:
         statement.started = True
-        self._header(statement, element)
+        self._read_header(statement)
         opening, _ = statement.pick()
         yield StatementStart(statement.account, statement.currency, opening[0] if opening else None, statement.number,
                              statement.date, f"statement {statement.position}")  # fmt: skip
 
-    @staticmethod
-    def _header(statement: _Statement, element: etree._Element | None) -> None:
-        for child in element if element is not None else ():
-            name = LOCAL[child.tag]
-            if name == "Id":
-                statement.number = statement.number or (child.text or "").strip()
-            elif name == "Acct":
-                statement.account = (
-                    statement.account or text_at(child, "Id", "IBAN") or text_at(child, "Id", "Othr", "Id")
-                    or text_at(child, "Id", "PrtryAcct", "Id") or text_at(child, "Id", "BBAN")
-                )  # fmt: skip
-                statement.currency = statement.currency or text_at(child, "Ccy")
-            elif name == "CreDtTm":
-                statement.date = statement.date or date_iso(child.text or "")  # type: ignore[assignment]
-            elif name == "FrToDt":
-                statement.date = date_iso(text_at(child, "ToDtTm")) or date_iso(text_at(child, "ToDt")) or statement.date  # type: ignore[assignment]
+    def _read_header(self, statement: _Statement) -> None:
+        header = self.header
+        statement.number = header.get("number", "")
+        statement.account = header.get("account", "")
+        statement.currency = header.get("currency") or statement.currency
+        statement.date = date_iso(header.get("until", "")) or date_iso(header.get("created", ""))
         if not statement.currency and statement.balances:
             statement.currency = statement.balances[0][2]
 
-    def _balance(self, statement: _Statement, element: etree._Element) -> Events:
-        code = text_at(element, "Tp", "CdOrPrtry", "Cd") or text_at(element, "Tp", "Cd")
+    def _balance(self, statement: _Statement, values: Values) -> Events:
+        code = values.get("code", "")
         if not code:
             return  # a proprietary balance says nothing about the movement
         where = f"statement {statement.position}"
-        amount = next((child for child in element if LOCAL[child.tag] == "Amt"), None)
-        if amount is None:
+        if "amount" not in values:
             yield Flag(where, "balance", f"balance {code} has no amount")
             return
-        currency = amount.get("Ccy") or statement.currency
+        currency = values.get("currency") or self.header.get("currency", "")
         try:
-            value = minor(amount.text or "", currency_exponent(currency))
+            value = minor(values["amount"], currency_exponent(currency))
         except AmountError as error:
-            yield Reject(where, f"balance {code}: {error}", clip(amount.text or ""))
+            yield Reject(where, f"balance {code}: {error}", clip(values["amount"]))
             return
-        if text_at(element, "CdtDbtInd") == "DBIT":
+        if values.get("direction") == "DBIT":
             value = -value
         statement.balances.append((code, value, currency))
 
-    def _entry(self, statement: _Statement, element: etree._Element) -> Events:
-        item = self.entries.read(element, statement.currency)
+    def _entry(self, statement: _Statement, values: Values) -> Events:
+        item = self.entries.read(values, statement.currency)
         if isinstance(item, Reject):
             statement.unread += 1
             yield item
             return
-        yield from self.entries.flags
-        self.entries.flags.clear()
+        if self.entries.flags:
+            yield from self.entries.flags
+            self.entries.flags.clear()
         if not statement.currency and is_currency(item.currency):
             statement.currency = item.currency
+        amount = item.amount_minor
         statement.lines += 1
-        statement.sum += item.amount_minor
+        statement.sum += amount
         if item.currency != statement.currency:
             statement.foreign += 1
         elif item.extra is None or item.extra.get("status", "BOOK") == "BOOK":
-            statement.booked += item.amount_minor
-        side = statement.credits if item.amount_minor >= 0 else statement.debits
+            statement.booked += amount
+        side = statement.credits if amount >= 0 else statement.debits
         side[0] += 1
-        side[1] += abs(item.amount_minor)
+        side[1] += abs(amount)
         yield item
 
     @staticmethod
-    def _summary(statement: _Statement, element: etree._Element) -> None:
+    def _summary(statement: _Statement, values: Values) -> None:
         """`TxsSummry`: kept as stated, compared when the statement ends."""
-        for child in element:
-            name = LOCAL[child.tag]
-            if name in ("TtlNtries", "TtlCdtNtries", "TtlDbtNtries"):
-                statement.summary[name] = {"count": text_at(child, "NbOfNtries"), "sum": text_at(child, "Sum")}
+        for name in ("TtlNtries", "TtlCdtNtries", "TtlDbtNtries"):
+            count, total = values.get(f"{name}.NbOfNtries", ""), values.get(f"{name}.Sum", "")
+            if count or total:
+                statement.summary[name] = {"count": count, "sum": total}
 
     def _totals(self, statement: _Statement) -> Events:
         places = currency_exponent(statement.currency)
@@ -271,14 +223,13 @@ class _Reader:
                     yield Flag(f"statement {statement.position}", "control_total",
                                f"{name} states {what} {text[:40]}, found {value}")  # fmt: skip
 
-    def _end(self, element: etree._Element | None) -> Events:
-        statement = self.statement
-        assert statement is not None
-        if not statement.started:
-            yield from self._start(element)
-        elif element is not None:
-            self._header(statement, element)
+    def _end(self, statement: _Statement) -> Events:
         self.statement = None
+        if not statement.started:
+            yield from self._start(statement)
+        else:
+            self._read_header(statement)
+        self.header = {}
         opening, closing = statement.pick()
         where = f"statement {statement.position}"
         yield from self._totals(statement)

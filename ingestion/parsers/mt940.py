@@ -21,6 +21,7 @@ from ingestion.parsers import narrative
 from ingestion.parsers.amounts import clamp_yymmdd, currency_exponent, date_yymmdd, date_yyyymmdd, known_currency, minor
 from ingestion.parsers.records import (
     AmountError,
+    Event,
     Events,
     Flag,
     Line,
@@ -40,10 +41,11 @@ MAX_FIELD_LINES = 2000
 TAGS = frozenset(("20", "21", "25", "25P", "28", "28C", "60F", "60M", "61", "62F", "62M", "64", "65", "86", "34F", "13",
                   "13D", "90C", "90D", "NS", "12", "23", "65F", "60", "62"))  # fmt: skip
 _CLOCK = frozenset(("20", "21", "25", "28", "13", "12", "23", "60", "62"))
+_CREDITED = frozenset(("C", "EC", "RD", "ERD"))
 _SIGN = {"C": 1, "D": -1, "RC": -1, "RD": 1, "EC": 1, "ED": -1, "ERC": -1, "ERD": 1}
 
-_LINE = re.compile(r"(\d{6})(\d{4})?\s?(E?R?[CD])([A-Z])?\s*(\d[\d.,]*)\s*(.*)", re.ASCII)
-_LINE_LONG = re.compile(r"(\d{8})(\d{4})?\s?(E?R?[CD])([A-Z])?\s*(\d[\d.,]*)\s*(.*)", re.ASCII)
+_LINE = re.compile(r"(\d{6})(\d{4})?\s?(E?R?[CD])[A-Z]?\s*(\d[\d.,]*)\s*(.*)", re.ASCII)
+_LINE_LONG = re.compile(r"(\d{8})(\d{4})?\s?(E?R?[CD])[A-Z]?\s*(\d[\d.,]*)\s*(.*)", re.ASCII)
 _BALANCE = re.compile(r"\s*([CD])(\d{8}(?=\s*[A-Z])|\d{6})?\s*([A-Z]{3})?\s*(\d[\d.,]*)\s*\Z", re.ASCII)
 _SUMS = re.compile(r"\s*(\d{1,9})([A-Z]{3})(\d[\d.,]*)\s*\Z", re.ASCII)
 _FLOOR = re.compile(r"\s*([A-Z]{3})[CD ]?(\d[\d.,]*)")
@@ -96,12 +98,16 @@ class _Statement:
         self.lines = self.sum = self.unread = 0
         self.counts = {"C": [0, 0], "D": [0, 0]}
         self.controls: dict[str, dict[str, object]] = {}
+        self._places: tuple[str, int] | None = None
 
     def has_content(self) -> bool:
         return self.started or self.opening is not None or self.closing is not None
 
+    @property
     def places(self) -> int:
-        return currency_exponent(self.currency)
+        if self._places is None or self._places[0] != self.currency:
+            self._places = (self.currency, currency_exponent(self.currency))
+        return self._places[1]
 
 
 def parse(file: BinaryIO) -> Events:
@@ -120,6 +126,7 @@ class _Reader:
         self.position = 0
         self.preamble = 0
         self.overlong = 0
+        self.notices: list[Event] = []
 
     def events(self) -> Events:
         number = 0
@@ -132,7 +139,18 @@ class _Reader:
                     end = line.find(":", 1, 6)
                     tag = line[1:end] if end > 1 else ""
                     if tag in tags and not (tag in _CLOCK and self._is_clock(tag, line)):
-                        if self.tag:
+                        done = self.tag
+                        if done == "86":
+                            self._narrate(self.lines)
+                        elif done == "61":
+                            if self.pending is not None:
+                                yield self.pending
+                                self.pending = None
+                            self._movement(self.lines)
+                            if self.notices:
+                                yield from self.notices
+                                self.notices.clear()
+                        elif done:
                             seen = True
                             yield from self._field()
                         self.tag = tag
@@ -200,7 +218,9 @@ class _Reader:
         self.overlong = 0
         if tag == "61":
             yield from self._flush()
-            yield from self._movement(lines)
+            self._movement(lines)
+            yield from self.notices
+            self.notices.clear()
         elif tag == "86":
             self._narrate(lines)
         elif tag == "NS":
@@ -315,52 +335,62 @@ class _Reader:
             yield Flag(self.position, "control_total", f":90{side}: states {stated[0]} lines of {stated[1]}, found"
                        f" {found[0]} of {found[1]}")  # fmt: skip
 
-    def _movement(self, lines: list[str]) -> Events:
-        statement = self._open()
-        yield from self._start(statement)
-        if statement.closed and statement.lines >= 0:
-            yield Flag(self.position, "line_after_closing", "a line after the closing balance")
+    def _movement(self, lines: list[str]) -> None:
+        """A :61: becomes the pending line; what is wrong with it goes to `notices`."""
+        statement = self.statement
+        if statement is None or not statement.started:
+            statement = self._open()
+            self.notices += self._start(statement)
+        if statement.closed:
+            self.notices.append(Flag(self.position, "line_after_closing", "a line after the closing balance"))
         first = lines[0]
         match = _LINE.match(first) or _LINE_LONG.match(first.strip())
         raw = ":61:" + ("\n".join(lines) if len(lines) > 1 else first)
         self.narrated = False
         if match is None:
             statement.unread += 1
-            yield Reject(self.position, "the line (61) cannot be read: date, C or D, amount, type, reference", clip(raw))
+            reason = "the line (61) cannot be read: date, C or D, amount, type, reference"
+            self.notices.append(Reject(self.position, reason, clip(raw)))
             return
-        value_text, entry_text, mark, _, amount_text, rest = match.groups()
-        try:
-            amount = _amount(amount_text, currency_exponent(statement.currency))
-        except AmountError as error:
-            statement.unread += 1
-            yield Reject(self.position, str(error), clip(raw))
-            return
+        value_text, entry_text, mark, amount_text, rest = match.groups()
+        places = statement.places
+        # "123,45" with as many places as the currency has is by far the most common.
+        if len(amount_text) < 16 and amount_text[-places - 1 : -places or None] == "," and amount_text.count(".") == 0:
+            amount = int(amount_text.replace(",", "", 1)) if amount_text.count(",") == 1 else -1
+        else:
+            amount = -1
+        if amount < 0:
+            try:
+                amount = _amount(amount_text, places)
+            except AmountError as error:
+                statement.unread += 1
+                self.notices.append(Reject(self.position, str(error), clip(raw)))
+                return
         value_date = date_yymmdd(value_text) if len(value_text) == 6 else date_yyyymmdd(value_text)
         if value_date is None:
             value_date = clamp_yymmdd(value_text[-6:])
-            yield Flag(self.position, "value_date", f"{value_text} is not in the calendar; read as {value_date}")
+            self.notices.append(Flag(self.position, "value_date", f"{value_text} is not in the calendar; read as {value_date}"))
         booking = _entry_date(entry_text, value_date) if entry_text and value_date else value_date
         kind = ""
         if rest[:1] in ("S", "N", "F") and len(rest) >= 3:
             kind, rest = rest[:4].strip(), rest[4:]
         owner, slashes, bank = rest.partition("//")
         references = {}
-        owner, bank = owner.strip(), bank.strip()
+        owner = owner.strip()
         if owner and owner != "NONREF":
             references["owner"] = owner
-        if slashes and bank and bank != "NONREF":
-            references["bank"] = bank
-        description = ""
-        if len(lines) > 1:
-            description = narrative.plain(lines[1:])
+        if slashes:
+            bank = bank.strip()
+            if bank and bank != "NONREF":
+                references["bank"] = bank
         signed = amount * _SIGN[mark]
-        counts = statement.counts["C" if signed >= 0 and mark in ("C", "EC", "RD") else "D"]
+        counts = statement.counts["C" if mark in _CREDITED else "D"]
         counts[0] += 1
         counts[1] += amount
         statement.lines += 1
         statement.sum += signed
-        self.pending = Line(signed, statement.currency, value_date, booking, references, "", description, kind, raw,
-                            self.position)  # fmt: skip
+        self.pending = Line(signed, statement.currency, value_date, booking, references, "",
+                            narrative.plain(lines[1:]) if len(lines) > 1 else "", kind, raw, self.position)  # fmt: skip
 
     def _narrate(self, lines: list[str]) -> None:
         line = self.pending

@@ -84,6 +84,8 @@ class Case(AuditedState, OptionalTenantModel):
             models.Index(fields=["rail", "due_at"], name="operations_case_rail", condition=~Q(state="resolved")),
             models.Index(fields=["-amount_minor"], name="operations_case_amount", condition=~Q(state="resolved")),
             models.Index(fields=["severity", "due_at"], name="operations_case_severity", condition=~Q(state="resolved")),
+            models.Index(fields=["severity", "created_at"], name="operations_case_age", condition=~Q(state="resolved")),
+            models.Index(fields=["due_at"], name="operations_case_waiting", condition=Q(state="awaiting_approval")),
             models.Index(fields=["resolved_at"], name="operations_case_resolved", condition=Q(state="resolved")),
             models.Index(fields=["partner", "-id"], name="operations_case_partner"),
             models.Index(fields=["subject_type", "subject_id"], name="operations_case_subject"),

@@ -69,6 +69,11 @@ class PayosAdminSite(UnfoldAdminSite):
         return redirect_to_login(wanted) if wanted else redirect("account_login")
 
 
+    def logout(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        super().logout(request, extra_context)
+        return redirect("account_login")
+
+
 def _refused(request: HttpRequest, problem: Problem) -> HttpResponse:
     messages.error(request, " ".join([problem.detail, *(str(error.get("detail", "")) for error in problem.errors)]).strip())
     came_from = request.headers.get("HX-Current-URL") or (request.path if request.method == "POST" else "")

@@ -44,10 +44,13 @@ def beat() -> Service:
     )
 
 
-def sandbox(port: int, folder: Path) -> Service | None:
+def sandbox(port: int, folder: Path, web_port: int) -> Service | None:
     """The bank in a box. Only where its package is part of this installation."""
     if find_spec("sandbox") is None or find_spec("sandbox.__main__") is None:
         return None
+    callback = f"http://127.0.0.1:{web_port}/hooks/rails/sandbox"
     return Service(
-        "sandbox", [sys.executable, "-m", "sandbox", "--port", str(port), "--data", str(folder)], stop_seconds=5
+        "sandbox",
+        [sys.executable, "-m", "sandbox", "--port", str(port), "--data", str(folder), "--webhook-url", callback],
+        stop_seconds=5,
     )

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 import psycopg
 
-from reconciliation.matching import ambiguity, rules
+from reconciliation.matching import ambiguity, rules, subsets
 from reconciliation.matching.fuzzy import Scorer
 from reconciliation.matching.macros import Texts
 from reconciliation.matching.spec import Spec
@@ -26,9 +26,9 @@ WORK = (
     "recon_pair recon_group recon_group_item recon_suggestion recon_discrepancy recon_duplicate recon_ignored"
     " recon_candidate recon_repeated recon_member_i recon_member_e recon_open_i recon_open_e recon_known_i"
     " recon_known_e recon_token recon_crowded recon_same recon_chosen recon_bag recon_bag_row recon_bag_sum"
-    " recon_bag_hit recon_bag_item recon_bag_kept recon_crowd recon_near recon_scored recon_bunch_item"
+    " recon_bag_hit recon_bag_item recon_bag_kept recon_crowd recon_near recon_claimed recon_scored recon_bunch_item"
     " recon_bunch recon_bunch_total recon_line recon_bunch_hit recon_bunch_sure recon_bunch_row recon_bunch_all recon_bunch_no recon_bunch_offer recon_left recon_unsettled recon_double"
-    " recon_type_i recon_type_e recon_whole recon_tie recon_found recon_part recon_cluster"
+    " recon_type_i recon_type_e recon_whole recon_block recon_tie recon_found recon_part recon_cluster"
 ).split()
 
 
@@ -110,6 +110,9 @@ class Run:
 
     def references(self) -> None:
         self.sql("keys.sql")
+        if 2 not in self.spec.levels:
+            self.connection.execute("DELETE FROM recon_candidate")
+            return
         for _ in range(ROUNDS):
             self.sql("resolve.sql")
             if not self.count("recon_chosen"):
@@ -120,8 +123,10 @@ class Run:
         self.sql("close.sql")
 
     def groups(self) -> None:
-        self.sql("groups.sql")
-        self.sql("close.sql")
+        self.sql("bags.sql")
+        if 4 in self.spec.levels:
+            self.sql("groups.sql")
+            self.sql("close.sql")
 
     def named(self) -> None:
         for letter in "ie":
@@ -131,8 +136,11 @@ class Run:
         self.sql("pairs.sql")
         self.connection.execute("CREATE TEMP TABLE recon_scored (LIKE recon_candidate) ON COMMIT DROP")
         scorer = Scorer(self.connection, self.spec, self.texts)
-        scorer.run()
+        if 3 in self.spec.levels:
+            scorer.run()
         self.sql("near_done.sql")
+        if 3 not in self.spec.levels:
+            return
         for _ in range(ROUNDS):
             if not scorer.confirm():
                 break
@@ -141,10 +149,14 @@ class Run:
     def totals(self) -> None:
         self.sql("totals.sql")
         self.sql("close.sql")
+        subsets.search(self.connection, self.spec, self.texts)
+        self.sql("close.sql")
 
     def classify(self) -> None:
         self.sql("classify.sql")
         self.sql("suggest.sql")
+        if 4 in self.spec.levels:
+            self.sql("suggest_totals.sql")
         self.sql("classify_found.sql")
         self.sql("classify_groups.sql")
         ambiguity.store(self.connection, self.texts)
@@ -155,7 +167,7 @@ class Run:
         result, run = self.result, self.connection.execute
         result.internal, result.external = self.count("recon_internal"), self.count("recon_external")
         pairs = self.count("recon_pair")
-        sides = dict(run("SELECT side, count(*) FROM recon_group_item GROUP BY side").fetchall())
+        sides: dict[str, int] = dict(run("SELECT side, count(*) FROM recon_group_item GROUP BY side").fetchall())
         result.matched_internal = pairs + sides.get("I", 0)
         result.matched_external = pairs + sides.get("E", 0)
         result.matches = pairs + self.count("recon_group")
@@ -177,17 +189,15 @@ class Run:
             self.phase("level 4 whole batches", self.batches)
         self.phase("normalise", self.open_rows)
         self.phase("texts", self.tokens)
-        if 2 in levels:
-            self.phase("level 2", self.references)
-        if 4 in levels:
-            self.phase("level 4 keys", self.groups)
+        # References and bags are worked out for every run: what disagrees under one reference is classified by them.
+        self.phase("level 2", self.references)
+        self.phase("level 4 keys", self.groups)
         self.phase("names", self.named)
-        if 3 in levels:
-            self.phase("level 3", self.similar)
+        self.phase("level 3", self.similar)
         if 4 in levels:
             self.phase("level 4 totals", self.totals)
         self.phase("classify", self.classify)
-        self.phase("summary", self.summarise)
+        self.phase("results", self.summarise)
         return self.result
 
 

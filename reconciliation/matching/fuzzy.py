@@ -14,7 +14,7 @@ from typing import Any
 import psycopg
 
 from reconciliation.matching.macros import Texts
-from reconciliation.matching.similarity import DIFFERENT, FOREIGN, UNSHARED, Side, compare, shape
+from reconciliation.matching.similarity import CLAIMED, DIFFERENT, FOREIGN, UNSHARED, Side, compare, shape
 from reconciliation.matching.spec import Spec
 
 PAGE = 5_000
@@ -70,7 +70,7 @@ class Scorer:
     def _score(self, row: tuple[Any, ...]) -> tuple[Any, ...] | None:
         i, e, kind, days, difference, fee = row[:6]
         mine, theirs = Side(i, *row[6:11]), Side(e, *row[11:16])
-        score = compare(mine, theirs, kind, days, self.stranger(theirs.ref))
+        score = compare(mine, theirs, kind, days, CLAIMED if row[16] else self.stranger(theirs.ref))
         if score.total < self.spec.suggest_score:
             return None
         # Without an anchor it may be suggested, never confirmed; one that can be confirmed still meets its rivals.
@@ -101,7 +101,7 @@ class Scorer:
             if (i, e) in blocked:
                 continue
             score = compare(Side(i, *row[6:11]), Side(e, *row[11:16]), kind, days, self.stranger(row[11]))
-            confirmed.append((i, e, days, difference, fee, score.total, min(row[16], 999), json.dumps(score.evidence, sort_keys=True)))
+            confirmed.append((i, e, days, difference, fee, score.total, min(row[17], 999), json.dumps(score.evidence, sort_keys=True)))
         self.connection.execute("CREATE TEMP TABLE recon_sure (i int, e int, days int, difference_minor bigint,"
                                 " fee_minor bigint, score int, rivals int, evidence jsonb) ON COMMIT DROP")
         with self.connection.cursor() as cursor, cursor.copy("COPY recon_sure FROM STDIN") as copy:

@@ -104,6 +104,7 @@ class Texts:
             "crowd_pairs": str(spec.crowd_pairs),
             "pair_budget": str(spec.pair_budget),
             "hot_rows": "200",
+            "subset_items": str(spec.subset_items),
             "token_length": "4",
             "token_words": "40",
             "token_numbers": "8",

@@ -17,6 +17,8 @@ AMOUNT_WORD = {1: "equal", 2: "net of fee", 3: "within tolerance", 4: "net of fe
 SHORTEST_PART = 5
 # What an unlike reference costs: of our own scheme, of a scheme of theirs, and where no references are shared at all.
 DIFFERENT, FOREIGN, UNSHARED = -45, -15, 0
+# The reference of another item, letter by letter: no typing error can explain that.
+CLAIMED = -100
 SHORTEST_TYPO = 5
 
 
@@ -33,7 +35,7 @@ class Side:
 @dataclass(frozen=True, slots=True)
 class Score:
     total: int
-    reference: str  # equal | none | one_side | truncated | mistyped | similar | different | foreign
+    reference: str  # equal | another item's | none | one_side | truncated | mistyped | similar | different | foreign
     reference_points: int
     name_points: int
     evidence: dict[str, Any]
@@ -46,7 +48,7 @@ class Score:
         typing error. A reference cut short needs a counterparty that does not disagree. Without a reference the
         counterparty must agree.
         """
-        if self.reference in {"different", "similar"}:
+        if self.reference in {"different", "another item's", "similar"}:
             return False
         if self.reference == "equal":
             return self.name_points >= 0
@@ -69,6 +71,8 @@ def compare_references(mine: str, theirs: str, stranger: int) -> tuple[str, int]
         return "one_side", 0
     if mine == theirs:
         return "equal", 45
+    if stranger == CLAIMED:
+        return "another item's", DIFFERENT
     short, long = sorted((mine, theirs), key=len)
     if len(short) >= SHORTEST_PART and len(short) * 10 >= len(long) * 3 and short != long:
         if long.startswith(short) or long.endswith(short):

@@ -8,7 +8,7 @@ import pytest
 from django.db import DatabaseError, transaction
 
 from operations.models import Case
-from payos.kernel import clock, outbox, tenancy
+from payos.kernel import clock, outbox
 from payos.kernel.errors import Problem
 from tests.webhooks.conftest import deliver, make_due, publish, register
 from webhooks import claims, policy, replays, selectors, services, tasks

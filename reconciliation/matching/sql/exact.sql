@@ -25,6 +25,8 @@ FROM (
     JOIN recon_external e ON e.key = i.key AND e.currency = i.currency
     WHERE upper(e.reference) = upper(i.reference)
       AND NOT EXISTS (SELECT FROM recon_repeated r WHERE r.key = i.key)
+      AND NOT EXISTS (SELECT FROM recon_ignored g WHERE g.side = 'I' AND g.rid = i.rid)
+      AND NOT EXISTS (SELECT FROM recon_ignored g WHERE g.side = 'E' AND g.rid = e.rid)
     OFFSET 0  -- so that what explains the amount is worked out once a pair
 ) found
 WHERE amount_kind < 5 AND abs(days) <= {window};

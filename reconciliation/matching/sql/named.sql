@@ -1,9 +1,7 @@
--- What levels 1, 2 and the shared keys left open is little; only it needs the dearer forms.
---   plain  the reference in upper case without punctuation, zeros kept
+-- What levels 1, 2 and the shared keys left open is little; only it needs the dearer form.
 --   name   the counterparty in upper case, letters and digits with single spaces
 CREATE TEMP TABLE recon_named_{letter} ON COMMIT DROP AS
-SELECT o.*, CASE WHEN o.ref = '' THEN '' ELSE regexp_replace(o.reference, '[^A-Z0-9]+', '', 'g') END AS plain,
-       CASE WHEN o.counterparty = '' THEN '' ELSE
+SELECT o.*, CASE WHEN o.counterparty = '' THEN '' ELSE
             btrim(regexp_replace(upper(o.counterparty), '[^[:alnum:]]+', ' ', 'g')) END AS name
 FROM recon_open_{letter} o;
 DROP VIEW recon_each_{letter};

@@ -1,6 +1,7 @@
 -- What level 1 left open, with the normal forms that the other levels compare.
 --   ref    upper case, no punctuation, no leading zeros in any run of digits ("inv-2025-007" = "INV20257")
---   core   ref without its leading letters, when at least five characters are left;  batch  the same of the batch id
+--   plain  upper case without the usual punctuation, zeros kept
+--   core   plain without leading letters and zeros, when at least five characters are left;  batch  the same of the batch id
 --   back   the row calls itself a return;  charge  the row is a fee
 -- Rows that nothing on their own side tells apart are one row here, with their number in n; recon_member keeps
 -- who they are. So ten thousand identical lines are one candidate, not a hundred million pairs.
@@ -10,14 +11,16 @@ FROM (SELECT DISTINCT type FROM recon_{side}) t;
 
 CREATE TEMP TABLE recon_all_{letter} ON COMMIT DROP AS
 SELECT y.*, CASE WHEN length(y.digits) >= 5 THEN y.digits ELSE '' END AS core,
-       CASE WHEN length(y.digits) >= 5 THEN left(y.ref, length(y.ref) - length(y.digits)) ELSE '' END AS prefix
+       CASE WHEN length(y.digits) >= 5 THEN rtrim(left(y.plain, length(y.plain) - length(y.digits)), '0') ELSE '' END AS prefix
 FROM (
-    SELECT x.*, coalesce(substring(x.ref FROM '[0-9].*'), '') AS digits
+    SELECT x.*, ltrim(coalesce(substring(x.plain FROM '[0-9].*'), ''), '0') AS digits
     FROM (
         SELECT o.rid, o.ext_id, o.day, o.amount_minor, o.currency, nullif(abs(o.fee_minor), 0) AS fee_minor,
                o.reference AS raw, upper(btrim(o.reference)) AS reference,
                CASE WHEN o.reference = '' THEN '' ELSE pg_temp.recon_normal(o.reference) END AS ref,
                CASE WHEN o.batch_id = '' THEN '' ELSE pg_temp.recon_normal(o.batch_id) END AS batch,
+               replace(replace(replace(replace(replace(replace(replace(upper(o.reference), '-', ''), ' ', ''), '/', ''), '.', ''),
+                       '_', ''), ':', ''), '#', '') AS plain,
                o.counterparty, o.description, o.type,
                CASE WHEN o.description = '' THEN t.back ELSE t.back OR o.description ~* {return_words} END AS back,
                t.charge,

@@ -48,3 +48,18 @@ JOIN recon_open_i i ON i.rid = x.i
 JOIN recon_open_e e ON e.rid = x.e
 WHERE abs({days}) <= {window} AND NOT i.charge AND NOT e.charge
 LIMIT {pair_budget};
+ANALYZE recon_near;
+
+-- Rows of a near pair whose whole reference stands on another row of the other side, open or matched.
+CREATE TEMP TABLE recon_claimed ON COMMIT DROP AS
+SELECT 'E'::"char" AS side, e.rid
+FROM recon_open_e e
+WHERE e.rid IN (SELECT e FROM recon_near) AND e.ref <> ''
+  AND (e.plain IN (SELECT plain FROM recon_open_i)
+       OR hashtextextended(e.reference, 0) IN (SELECT key FROM recon_internal WHERE key IS NOT NULL))
+UNION ALL
+SELECT 'I', i.rid
+FROM recon_open_i i
+WHERE i.rid IN (SELECT i FROM recon_near) AND i.ref <> ''
+  AND (i.plain IN (SELECT plain FROM recon_open_e)
+       OR hashtextextended(i.reference, 0) IN (SELECT key FROM recon_external WHERE key IS NOT NULL));

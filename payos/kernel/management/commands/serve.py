@@ -72,7 +72,7 @@ class Command(BaseCommand):
         self.only.acquire()
         self.supervisor.prepare()
         preflight.require_port(options["host"], options["port"], "--port", "the console")
-        bank = services.sandbox(options["sandbox_port"], self.home / "sandbox")
+        bank = services.sandbox(options["sandbox_port"], self.home / "sandbox", options["port"])
         if bank:
             preflight.require_port("127.0.0.1", options["sandbox_port"], "--sandbox-port", "the sandbox bank")
         host = options["host"]
@@ -80,7 +80,9 @@ class Command(BaseCommand):
         self.url = f"http://{shown}:{options['port']}"
         self.only.describe(pid=os.getpid(), url=self.url)
         os.environ.setdefault("PUBLIC_URL", self.url)
-        os.environ.setdefault("PAYOS_SANDBOX_URL", f"http://127.0.0.1:{options['sandbox_port']}")
+        if bank:
+            # For the children, and for the demo data that this process makes.
+            os.environ["SANDBOX_URL"] = settings.SANDBOX_URL = f"http://127.0.0.1:{options['sandbox_port']}"
         self._database(options)
         if bank:
             self.supervisor.start(bank)

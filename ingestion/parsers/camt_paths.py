@@ -1,0 +1,293 @@
+"""The paths that are read from a camt document, and the machine that follows them over expat's events.
+
+A table of paths per scope (statement, balance, entry, transaction, summary) is compiled into a small tree. While
+expat walks the document the machine walks the tree: an element that is on no path costs one counter, and no
+document tree is ever built, so neither speed nor memory depends on what else a bank puts in. Names are compared
+without their prefix. Document type declarations are refused, which ends every entity attack before it starts.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+from xml.parsers import expat
+
+from ingestion.parsers.textio import decode, sniff_encoding
+
+CHUNK = 1 << 16
+MAX_TEXT = 1 << 20
+MAX_DEPTH = 200
+#: Bytes that may pass without a statement, balance, entry or transaction completing.
+MAX_IDLE = 16 << 20
+RAW_LIMIT = 16_000
+
+#: path -> key; a key ending in + collects every occurrence, one ending in @ also keeps the currency.
+STATEMENT = {
+    "Id": "number", "CreDtTm": "created", "FrToDt/ToDtTm": "until", "FrToDt/ToDt": "until", "Acct/Ccy": "currency",
+    "Acct/Id/IBAN": "account", "Acct/Id/Othr/Id": "account", "Acct/Id/PrtryAcct/Id": "account", "Acct/Id/BBAN": "account",
+}  # fmt: skip
+BALANCE = {"Tp/CdOrPrtry/Cd": "code", "Tp/Cd": "code", "Amt": "amount@", "CdtDbtInd": "direction"}
+SUMMARY = {f"{name}/{part}": f"{name}.{part}" for name in ("TtlNtries", "TtlCdtNtries", "TtlDbtNtries") for part in ("NbOfNtries", "Sum")}
+ENTRY = {
+    "Amt": "amount@", "CdtDbtInd": "direction", "Sts": "status", "Sts/Cd": "status", "BookgDt": "booked", "BookgDt/Dt": "booked",
+    "BookgDt/DtTm": "booked", "ValDt": "value", "ValDt/Dt": "value", "ValDt/DtTm": "value", "AcctSvcrRef": "ref:bank", "NtryRef": "ref:entry",
+    "BkTxCd/Domn/Cd": "domain", "BkTxCd/Domn/Fmly/Cd": "family", "BkTxCd/Domn/Fmly/SubFmlyCd": "subfamily", "BkTxCd/Prtry/Cd": "proprietary",
+    "AddtlNtryInf": "info", "NtryDtls/Btch/MsgId": "ref:batch", "NtryDtls/Btch/PmtInfId": "ref:batch",
+}  # fmt: skip
+TRANSACTION = {
+    "Refs/EndToEndId": "ref:end_to_end", "Refs/TxId": "ref:transaction", "Refs/InstrId": "ref:instruction", "Refs/MsgId": "ref:message",
+    "Refs/PmtInfId": "ref:payment_information", "Refs/UETR": "ref:uetr", "Refs/MndtId": "ref:mandate", "Refs/ChqNb": "ref:check",
+    "Refs/AcctSvcrRef": "ref:bank", "Refs/ClrSysRef": "ref:clearing", "Refs/AcctOwnrTxId": "ref:customer",
+    "RmtInf/Strd/CdtrRefInf/Ref": "ref:remittance", "RmtInf/Strd/CdtrRefInf/CdtrRef": "ref:remittance", "RmtInf/Strd/RfrdDocInf/Nb": "ref:document",
+    "RtrInf/Rsn/Cd": "ref:return_reason", "RtrInf/RtrRsn/Cd": "ref:return_reason",
+    "RmtInf/Ustrd": "text+", "RmtInf/Strd/AddtlRmtInf": "text+", "AddtlTxInf": "info", "Amt": "amount@", "AmtDtls/TxAmt/Amt": "amount@", "CdtDbtInd": "direction",
+    **{f"RltdPties/{party}{path}": party for party in ("Dbtr", "Cdtr", "UltmtDbtr", "UltmtCdtr") for path in ("/Nm", "/Pty/Nm", "/Agt/FinInstnId/Nm")},
+    **{f"RltdPties/{party}Acct/Id/{path}": f"{party}Acct" for party in ("Dbtr", "Cdtr") for path in ("IBAN", "Othr/Id")},
+}  # fmt: skip
+SCOPES = {"Bal": BALANCE, "TxsSummry": SUMMARY, "Ntry": ENTRY}
+STATEMENTS = ("Stmt", "Rpt", "Ntfctn")
+
+
+class Node:
+    """One element on a path: what may follow, and what to do with its text or its end."""
+
+    __slots__ = ("currency", "key", "many", "next", "scope")
+
+    def __init__(self) -> None:
+        self.next: dict[str, Node] = {}
+        self.key = ""
+        self.many = False
+        self.currency = ""
+        self.scope = ""
+
+    def at(self, path: str) -> Node:
+        node = self
+        for name in path.split("/"):
+            node = node.next.setdefault(name, Node())
+        return node
+
+    def add(self, paths: dict[str, str]) -> Node:
+        for path, key in paths.items():
+            node = self.at(path)
+            node.key = key.rstrip("+@")
+            node.many = key.endswith("+")
+            node.currency = "currency" if key.endswith("@") else ""
+        return self
+
+
+def _compile() -> Node:
+    root = Node()
+    entry = Node().add(ENTRY)
+    entry.scope = "Ntry"
+    transaction = entry.at("NtryDtls/TxDtls").add(TRANSACTION)
+    transaction.scope = "TxDtls"
+    for name in STATEMENTS:
+        statement = root.at(name).add(STATEMENT)
+        statement.scope = name
+        statement.next["Ntry"] = entry
+        for scope in ("Bal", "TxsSummry"):
+            statement.at(scope).add(SCOPES[scope]).scope = scope
+    root.next["Ntry"] = entry  # an entry outside of any statement is still an entry
+    return root
+
+
+ROOT = _compile()
+
+
+class Refused(Exception):
+    """The document is hostile or broken; what was read before stands."""
+
+
+#: What the machine reports: the scope that began or ended, and what it holds.
+Item = tuple[str, dict[str, Any]]
+
+
+class Machine:
+    """Feeds a file to expat and yields scopes as they begin ("+Stmt") and end ("Stmt", "Bal", "TxDtls", "Ntry")."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.file = file
+        self.window = b""
+        self.base = 0
+        self.entry_start = -1
+        self.items: list[Item] = []
+        self.parser = self._parser()
+
+    def _parser(self) -> Any:
+        parser = expat.ParserCreate("utf-8")
+        parser.buffer_text = True
+        items = self.items
+        node = root = ROOT
+        stack: list[Node] = []
+        push, pop = stack.append, stack.pop
+        scopes: list[dict[str, Any]] = []
+        scope: dict[str, Any] = {}
+        value: str | None = None  # the text of the element being read, None where nobody wants it
+        dead = depth = 0
+
+        def start(name: str, attributes: dict[str, str]) -> None:
+            nonlocal node, dead, depth, value, scope
+            if dead:
+                dead += 1
+                if dead > MAX_DEPTH:
+                    raise Refused("elements are nested too deep")
+                return
+            following = node.next.get(name)
+            if following is None:
+                if ":" in name:
+                    following = node.next.get(name.rpartition(":")[2])
+                if following is None:
+                    if node is root:
+                        # Containers around the statements have many names; none of them matters.
+                        depth += 1
+                        if depth > MAX_DEPTH:
+                            raise Refused("elements are nested too deep")
+                        push(node)
+                    else:
+                        dead = 1
+                        value = None
+                    return
+            push(node)
+            node = following
+            if node.key:
+                value = ""
+                if attributes and node.currency:
+                    scope.setdefault("currency", attributes.get("Ccy") or "")
+            else:
+                value = None
+                if node.scope:
+                    scopes.append(scope)
+                    scope = {}
+                    if node.scope == "Ntry":
+                        self.entry_start = parser.CurrentByteIndex
+                    elif node.scope in STATEMENTS:
+                        items.append(("+" + node.scope, scope))
+
+        def end(name: str) -> None:
+            nonlocal node, dead, depth, value, scope
+            if dead:
+                dead -= 1
+                return
+            if value is not None:
+                found = value.strip()
+                value = None
+                if found:
+                    key = node.key
+                    if node.many:
+                        scope.setdefault(key, []).append(found)
+                    elif key not in scope:
+                        scope[key] = found
+            elif node.scope:
+                kind = node.scope
+                finished, scope = scope, scopes.pop()
+                if kind == "Ntry":
+                    finished["raw"] = self._raw(parser.CurrentByteIndex)
+                elif kind == "Bal":
+                    scope.setdefault("balances", []).append(finished)
+                items.append((kind, finished))
+            elif node is root:
+                depth -= 1
+            node = pop()
+
+        def text(data: str) -> None:
+            nonlocal value
+            if value is not None:
+                value += data
+                if len(value) > MAX_TEXT:
+                    raise Refused(f"a text is longer than {MAX_TEXT} characters")
+
+        def doctype(*_: Any) -> None:
+            raise Refused("the XML declares a document type or entities; bank files have none, so it is refused")
+
+        parser.StartElementHandler = start
+        parser.EndElementHandler = end
+        parser.CharacterDataHandler = text
+        parser.StartDoctypeDeclHandler = doctype
+        parser.EntityDeclHandler = doctype
+        return parser
+
+    def _raw(self, end: int) -> str:
+        start, self.entry_start = self.entry_start, -1
+        piece = self.window[start - self.base : end - self.base]
+        if len(piece) > RAW_LIMIT:
+            return piece[:RAW_LIMIT].decode("utf-8", "ignore") + "…"
+        tag = piece[1 : piece.find(b">")].split(None, 1)[0]
+        return (piece + b"</" + tag + b">").decode("utf-8", "replace")
+
+    def __iter__(self) -> Iterator[Item]:
+        """Raises `Refused` after everything before the trouble was yielded."""
+        items, parser = self.items, self.parser
+        idle = 0
+        fed = 0
+        problem = ""
+        for piece in self._pieces():
+            if self.entry_start >= 0:
+                # The beginning of the open entry is kept for its raw text, up to a bound.
+                kept = self.window[self.entry_start - self.base :]
+                self.window = kept + piece if len(kept) <= RAW_LIMIT else kept
+                self.base = self.entry_start
+            else:
+                self.window, self.base = piece, fed
+            fed += len(piece)
+            try:
+                parser.Parse(piece, False)
+            except expat.ExpatError as error:
+                problem = f"{error}"
+            except Refused as error:
+                problem = f"{error}"
+            idle = 0 if items else idle + len(piece)
+            yield from items
+            items.clear()
+            if idle > MAX_IDLE:
+                problem = f"more than {MAX_IDLE >> 20} MiB without a complete entry; reading stopped there"
+            if problem:
+                raise Refused(problem)
+        try:
+            parser.Parse(b"", True)
+        except expat.ExpatError as error:
+            problem = f"{error}"
+        yield from items
+        items.clear()
+        if problem:
+            raise Refused(problem)
+
+    def _pieces(self) -> Iterator[bytes]:
+        """The file as UTF-8, whatever it was and whatever it claimed, cut after a tag."""
+        read = self.file.read
+        data = read(CHUNK)
+        name, skip = sniff_encoding(data)
+        data = data[skip:].lstrip(b" \t\r\n") if not name.startswith("utf-16") else data[skip:]
+        if not name:
+            declared = re.match(rb"<\?xml[^>]{0,100}encoding\s*=\s*[\"']([\w.:-]{1,40})", data)
+            name = declared[1].decode("ascii").lower() if declared else "utf-8"
+        try:
+            codec = codecs.lookup(name).name
+        except LookupError:
+            codec = "utf-8"
+        if codec not in ("utf-8", "ascii"):
+            # A multi-byte declaration on single-byte content would not have been readable up to here.
+            decoder = codecs.getincrementaldecoder("utf-8" if codec.startswith("utf-16") and not skip and b"\0" not in data[:8] else codec)("replace")
+            while data:
+                text = decoder.decode(data)
+                yield text.encode("utf-8", "replace")
+                data = read(CHUNK)
+            return
+        rest = b""
+        while data:
+            data = rest + data
+            cut = data.rfind(b">") + 1 or len(data) if len(data) < MAX_TEXT else len(data)
+            if cut == len(data) and data[-1] >= 0x80 and len(data) < MAX_TEXT:
+                cut = max(data.rfind(b"<"), 0)
+            piece, rest = data[:cut], data[cut:]
+            if piece:
+                if not piece.isascii():
+                    try:
+                        piece.decode("utf-8")
+                    except UnicodeDecodeError:  # labelled UTF-8, and it is not
+                        piece = b"\n".join(decode(line).encode() for line in piece.split(b"\n"))
+                yield piece
+            data = read(CHUNK)
+        if rest:
+            yield decode(rest).encode()

@@ -1,0 +1,17 @@
+from django.db import migrations, models
+
+from payos.kernel.migration_ops import RunSQLFile
+
+
+class Migration(migrations.Migration):
+    dependencies = [("ledger", "0002_laws")]
+
+    operations = [
+        migrations.AddField(
+            model_name="checkpoint",
+            name="entries",
+            field=models.IntegerField(default=0, help_text="Sealed entries between the checkpoint before and this one."),
+        ),
+        migrations.DeleteModel(name="RollState"),
+        RunSQLFile(__file__, "sealing.sql", "sealing_down.sql"),
+    ]
