@@ -54,7 +54,7 @@ def match_by_hand(
     if not lines or not items:
         raise Problem("unprocessable", "Pick at least one line and one item.")
     locks.advisory_xact_lock(f"reconciliation:{account.pk}")
-    lines = list(StatementLine.objects.select_for_update(of=("self",)).filter(pk__in=[l.pk for l in lines], account=account).order_by("pk"))
+    lines = list(StatementLine.objects.select_for_update(of=("self",)).filter(pk__in=[line.pk for line in lines], account=account).order_by("pk"))
     taken = [line for line in lines if line.state != "open"]
     if taken:
         raise Problem("already_matched", f"The line {taken[0].public_id} is {taken[0].state}.")
