@@ -169,15 +169,15 @@ class Table:
         if places is not None and places != exponent:
             amount = self._rescale(amount, places, exponent, currency)
         references = {}
-        for kind, at in self.references:
-            text = row[at].strip()
+        for kind, place in self.references:
+            text = row[place].strip()
             if text:
                 references[kind] = text
         descriptions = self.descriptions
         if len(descriptions) == 1:
             description = row[descriptions[0]].strip()
         else:
-            description = " ".join(text for at in descriptions if (text := row[at].strip()))
+            description = " ".join(part for place in descriptions if (part := row[place].strip()))
         if self.settled:
             status = _cell(row, self.at_status)
             if status.casefold() not in self.settled:
@@ -224,10 +224,10 @@ class Table:
                 amount = read(text, exponent)
                 if self.at_direction is not None:
                     word = row[self.at_direction].strip()
-                    sign = direction(word)
-                    if sign is None:
+                    side = direction(word)
+                    if side is None:
                         raise AmountError(f"{word[:20]!r} says neither debit nor credit")
-                    amount = abs(amount) * sign if amount >= 0 or sign < 0 else amount
+                    amount = abs(amount) * side if amount >= 0 or side < 0 else amount
                 return amount
             if self.at_credit is None and self.at_debit is None:
                 return None
@@ -248,8 +248,8 @@ class Table:
 
     def _extra(self, row: list[str], exponent: int) -> dict[str, object] | None:
         extra: dict[str, object] = {}
-        for name, at, is_amount in self.extras:
-            text = row[at].strip()
+        for name, place, is_amount in self.extras:
+            text = row[place].strip()
             if not text:
                 continue
             if is_amount:
