@@ -35,11 +35,11 @@ class Payments:
     def load(self, type: str, ids: Sequence[str]) -> Iterable[Node]:
         rows = list(Payment.objects.filter(pk__in=uuids(ids)).select_related("branch"))
         booked, cases = postings_about([text for row in rows for text in (str(row.pk), row.public_id)]), cases_about("payment", ids)
-        events = events_about([row.public_id for row in rows])
+        events = events_about("payment", rows)
         for row in rows:
             key = str(row.pk)
             ties: list[tuple[str, Key]] = [("booked by", other) for other in booked.get(key, []) + booked.get(row.public_id, [])]
-            ties += [("told by", other) for other in events.get(row.public_id, [])]
+            ties += [("told by", other) for other in events.get(key, [])]
             ties += [("led to", other) for other in cases.get(key, [])]
             yield Node(
                 "payment", key, row.public_id, f"Payment {row.reference_number}", row.payment_date, words(row.state), row.amount_minor, row.currency,

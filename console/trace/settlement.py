@@ -43,7 +43,7 @@ class Transfers:
     def _transfers(self, ids: Sequence[str]) -> Iterable[Node]:
         rows = list(Transfer.objects.filter(pk__in=uuids(ids)).select_related("rail", "branch").defer("destination").prefetch_related("submissions"))
         booked, cases = postings_about([text for row in rows for text in (str(row.pk), row.public_id)]), cases_about("transfer", ids)
-        events = events_about([row.public_id for row in rows])
+        events = events_about("transfer", rows)
         for row in rows:
             key = str(row.pk)
             ties: list[tuple[str, Key]] = []
@@ -56,7 +56,7 @@ class Transfers:
             if row.settled_transaction_id:
                 ties.append(("settled by", ("ledger_transaction", str(row.settled_transaction_id))))
             ties += [("booked by", other) for other in booked.get(key, []) + booked.get(row.public_id, [])]
-            ties += [("told by", other) for other in events.get(row.public_id, [])]
+            ties += [("told by", other) for other in events.get(key, [])]
             ties += [("led to", other) for other in cases.get(key, [])]
             facts = [("Reference", row.reference), ("Rail", row.rail.name), ("To", row.destination_label), ("Failure", f"{row.failure_code} {row.failure_detail}".strip())]
             facts += [(f"Sent {sent.number}", f"{sent.reference}, {words(sent.outcome).lower()}{', rail ' + sent.rail_reference if sent.rail_reference else ''}") for sent in row.submissions.all()]

@@ -131,7 +131,7 @@ class _Source:
                     reader = csv.reader(source, delimiter=self.delimiter, skipinitialspace=True)
                 else:
                     if number >= start:
-                        yield line_number, row  # type: ignore[misc]
+                        yield line_number, row
                     number += 1
                     line_number += len(taken)
                 taken.clear()
@@ -144,7 +144,7 @@ class _Source:
         width = max(self.width - 1, 2)
         return sum(text.count(self.delimiter) >= width for text in taken[1:]) * 2 >= len(taken) - 1
 
-    def _unquoted(self, text: str) -> list[object]:
+    def _unquoted(self, text: str) -> list[str]:
         cells = text.rstrip("\r\n").split(self.delimiter)
         return [cell.strip().strip('"') for cell in cells]
 
@@ -167,7 +167,7 @@ def parse(file: BinaryIO, profile: Profile | None = None) -> Events:
     source = _Source(file, encoding, delimiter)
     sample: list[list[str]] = []
     for _, row in source.rows():
-        sample.append(row)  # type: ignore[arg-type]
+        sample.append(row)
         if len(sample) >= SAMPLE_ROWS:
             break
     if not sample and source.problem:

@@ -194,7 +194,7 @@ def _words(name: str) -> str:
     return "".join(" " + char if char.isupper() and index and name[index - 1].islower() else char for index, char in enumerate(name))
 
 
-def _value(text: str) -> object:
+def _value(text: str) -> str:
     """Unix times (10 or 13 digits) as dates, in UTC as the processors mean them; anything else as it is."""
     if len(text) in (10, 13) and text.isascii() and text.isdigit() and text[0] == "1":
         return _Moment(text)

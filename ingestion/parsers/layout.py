@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from ingestion.parsers import headers
 from ingestion.parsers.profiles import Profile
 from ingestion.parsers.records import Unreadable
-from ingestion.parsers.values import Dates, Numbers, date_order, decimal_mark, is_amount, is_date, number_text, plain
+from ingestion.parsers.values import Dates, Numbers, cell_text, date_order, decimal_mark, is_amount, is_date, plain
 
 #: Rows looked at before the rest is read.
 SAMPLE_ROWS = 400
@@ -44,7 +44,7 @@ class Layout:
 
 
 def texts(row: Sequence[object]) -> list[str]:
-    return [cell.strip() if isinstance(cell, str) else "" if cell is None else number_text(cell) for cell in row]
+    return [cell_text(cell).strip() for cell in row]
 
 
 def find(rows: Sequence[Sequence[object]], profile: Profile | None, delimiter: str = "") -> Layout:

@@ -14,7 +14,6 @@ from typing import Any
 FIELDS = frozenset((
     "booking_date", "value_date", "amount", "credit", "debit", "direction", "currency", "gross", "fee", "net", "balance",
     "account", "counterparty", "counterparty_account", "description", "type", "status", "payout", "row_kind",
-    "original_amount", "original_currency", "fee_direction",
 ))  # fmt: skip
 
 

@@ -16,10 +16,10 @@ from datetime import date
 from ingestion.parsers.amounts import currency_exponent, known_currency
 from ingestion.parsers.layout import Layout
 from ingestion.parsers.records import AmountError, Events, Flag, Line, Reject, StatementEnd, StatementStart, clip
-from ingestion.parsers.values import direction, number_text
+from ingestion.parsers.values import direction
 
-#: A row with its 1-based number in the file.
-Row = tuple[int, list[object]]
+#: A row with its 1-based number in the file. Every cell is text: a reader turns numbers and dates into it.
+Row = tuple[int, list[str]]
 Rows = Callable[[], Iterable[Row]]
 
 MAX_KEYS = 64
@@ -47,12 +47,10 @@ class Table:
         self.at_amount, self.at_credit, self.at_debit = get("amount"), get("credit"), get("debit")
         self.at_direction, self.at_currency, self.at_account = get("direction"), get("currency"), get("account")
         self.at_booking, self.at_value = get("booking_date"), get("value_date")
-        self.at_balance, self.at_type, self.at_status = get("balance"), get("type"), get("status")
+        self.at_type, self.at_status, self.at_kind = get("type"), get("status"), get("row_kind")
         self.at_party, self.at_party_account = get("counterparty"), get("counterparty_account")
-        self.at_gross, self.at_fee, self.at_net, self.at_payout = get("gross"), get("fee"), get("net"), get("payout")
-        self.at_kind, self.at_fee_direction = get("row_kind"), get("fee_direction")
-        if self.at_amount is None and self.at_net is not None:
-            self.at_amount = self.at_net
+        if self.at_amount is None:
+            self.at_amount = get("net")
         self.terms = [(sign, columns[name]) for sign, name in (profile.amount_terms if profile else ()) if name in columns]
         self.references = list(layout.references.items())
         self.descriptions = layout.descriptions
@@ -62,6 +60,15 @@ class Table:
         self.settled = frozenset(status.casefold() for status in profile.settled) if profile else frozenset()
         self.unique_at = layout.references.get(profile.unique) if profile and profile.unique else None
         self.minor_places = profile.minor_places if profile else {}
+        self.plain_amount = None
+        if self.at_amount is not None and not (self.terms or self.at_direction is not None or self.at_credit is not None or self.at_debit is not None):
+            self.plain_amount = self.at_amount
+        self.extras = [(f"{name}_minor", at, True) for name in ("gross", "fee", "net", "balance") if (at := get(name)) is not None]
+        self.extras += [(name, at, False) for name in ("payout", "status") if (at := get(name)) is not None]
+        self.dated = self.at_booking is not None or self.at_value is not None
+        self.need = 1 + max([*columns.values(), *layout.references.values(), *layout.descriptions, 0])
+        self.currencies: dict[str, tuple[str, int, int | None]] = {}
+        self.days: dict[str, date | None] = {}
         self.first_key: tuple[str, str] | None = None
         self.other_keys: dict[tuple[str, str], None] = {}
 
@@ -77,7 +84,7 @@ class Table:
         loose: list[Reject | Flag] = []
         seen: set[str] = set()
         for number, row in self.rows():
-            if not any(cell not in ("", None) for cell in row):
+            if not any(row):
                 continue
             item = self._row(number, row)
             if not isinstance(item, Line):
@@ -130,7 +137,7 @@ class Table:
             return
         yield from state.finish()
 
-    def _row(self, number: int, row: list[object]) -> Line | Reject | Flag | None:
+    def _row(self, number: int, row: list[str]) -> Line | Reject | Flag | None:
         if self.row_kinds:
             kind = _cell(row, self.at_kind)
             if kind not in self.row_kinds:
@@ -138,109 +145,130 @@ class Table:
         try:
             return self._line(number, row)
         except AmountError as error:
-            footer = self._footer(number, row)
-            return footer or Reject(number, str(error), clip(_raw(row)))
+            return self._footer(number, row) or Reject(number, str(error), clip("\t".join(row)))
 
-    def _line(self, number: int, row: list[object]) -> Line | Reject | Flag | None:
-        currency = _cell(row, self.at_currency).upper() or self.default_currency or "XXX"
-        if len(currency) != 3 and not known_currency(currency):
-            raise AmountError(f"{currency[:20]!r} is not a currency")
-        places = self.minor_places.get(currency) if self.minor_places else None
-        exponent = currency_exponent(currency)
-        amount = self._amount(row, exponent)
+    def _line(self, number: int, row: list[str]) -> Line | Reject | Flag | None:
+        if len(row) < self.need:
+            row = row + [""] * (self.need - len(row))
+        at = self.at_currency
+        text = row[at].strip() if at is not None else ""
+        currency, exponent, places = self.currencies.get(text) or self._currency(text)
+        if self.plain_amount is not None:
+            text = row[self.plain_amount].strip()
+            amount = self.numbers.read(text, exponent) if text else None
+        else:
+            amount = self._amount(row, exponent)
         if amount is None:
-            return self._footer(number, row) or Reject(number, "the row has no amount", clip(_raw(row)))
-        booking = self._date(row, self.at_booking)
-        value = self._date(row, self.at_value)
-        if booking is None and value is None and (self.at_booking is not None or self.at_value is not None):
-            return self._footer(number, row) or Reject(number, "the row has no date that can be read", clip(_raw(row)))
+            return self._footer(number, row) or Reject(number, "the row has no amount", clip("\t".join(row)))
+        at = self.at_booking
+        booking = self._date(row[at]) if at is not None else None
+        at = self.at_value
+        value = self._date(row[at]) if at is not None else None
+        if booking is None and value is None and self.dated:
+            return self._footer(number, row) or Reject(number, "the row has no date that can be read", clip("\t".join(row)))
         if places is not None and places != exponent:
-            scaled, rest = divmod(amount, 10 ** (places - exponent)) if places > exponent else (amount * 10 ** (exponent - places), 0)
-            if rest:
-                raise AmountError(f"{amount} is no whole number of minor units of {currency}")
-            amount = scaled
+            amount = self._rescale(amount, places, exponent, currency)
         references = {}
-        for kind, at in self.references:
-            text = _cell(row, at)
+        for kind, place in self.references:
+            text = row[place].strip()
             if text:
                 references[kind] = text
-        if len(self.descriptions) == 1:
-            description = _cell(row, self.descriptions[0])
+        descriptions = self.descriptions
+        if len(descriptions) == 1:
+            description = row[descriptions[0]].strip()
         else:
-            description = " ".join(text for at in self.descriptions if (text := _cell(row, at)))
-        extra = self._extra(row, exponent)
-        status = _cell(row, self.at_status)
-        if self.settled and status.casefold() not in self.settled:
-            return Flag(number, "not_settled", f"status {status[:30]!r}: no money moved ({clip(_raw(row), 200)})")
+            description = " ".join(part for place in descriptions if (part := row[place].strip()))
+        if self.settled:
+            status = _cell(row, self.at_status)
+            if status.casefold() not in self.settled:
+                return Flag(number, "not_settled", f"status {status[:30]!r}: no money moved ({clip(' '.join(row), 200)})")
+        at_party, at_type, at_account = self.at_party, self.at_type, self.at_party_account
         return Line(-amount if self.negate else amount, currency, value or booking, booking or value, references,
-                    _cell(row, self.at_party), description, _cell(row, self.at_type), _raw(row), number,
-                    _cell(row, self.at_party_account), (), extra)  # fmt: skip
+                    row[at_party].strip() if at_party is not None else "", description,
+                    row[at_type].strip() if at_type is not None else "", "\t".join(row), number,
+                    row[at_account].strip() if at_account is not None else "", (),
+                    self._extra(row, exponent) if self.extras else None)  # fmt: skip
 
-    def _amount(self, row: list[object], exponent: int) -> int | None:
+    def _currency(self, text: str) -> tuple[str, int, int | None]:
+        """Currency, its places, and the places that amounts in minor units were written with."""
+        currency = text.upper() or self.default_currency or "XXX"
+        if len(currency) != 3 and not known_currency(currency):
+            raise AmountError(f"{currency[:20]!r} is not a currency")
+        found = (currency, currency_exponent(currency), self.minor_places.get(currency))
+        if len(self.currencies) < 1000:
+            self.currencies[text] = found
+        return found
+
+    @staticmethod
+    def _rescale(amount: int, places: int, exponent: int, currency: str) -> int:
+        if places < exponent:
+            return amount * 10 ** (exponent - places)
+        scaled, rest = divmod(amount, 10 ** (places - exponent))
+        if rest:
+            raise AmountError(f"{amount} is no whole number of minor units of {currency}")
+        return scaled
+
+    def _amount(self, row: list[str], exponent: int) -> int | None:
         read = self.numbers.read
         if self.terms:
             total, found = 0, False
             for sign, at in self.terms:
-                text = _cell(row, at)
+                text = row[at].strip()
                 if text:
                     total += sign * read(text, exponent)
                     found = True
             return total if found else None
         if self.at_amount is not None:
-            text = _cell(row, self.at_amount)
+            text = row[self.at_amount].strip()
             if text:
                 amount = read(text, exponent)
                 if self.at_direction is not None:
-                    word = _cell(row, self.at_direction)
-                    sign = direction(word)  # type: ignore[assignment]
-                    if sign is None:
+                    word = row[self.at_direction].strip()
+                    side = direction(word)
+                    if side is None:
                         raise AmountError(f"{word[:20]!r} says neither debit nor credit")
-                    amount = abs(amount) * sign if amount >= 0 or sign < 0 else amount
-                if self.at_fee_direction is not None and self.at_fee is not None:
-                    fee = _cell(row, self.at_fee)
-                    if fee:
-                        amount += read(fee, exponent) * (direction(_cell(row, self.at_fee_direction)) or -1)
+                    amount = abs(amount) * side if amount >= 0 or side < 0 else amount
                 return amount
             if self.at_credit is None and self.at_debit is None:
                 return None
         credit, debit = _cell(row, self.at_credit), _cell(row, self.at_debit)
-        credit_minor = read(credit, exponent) if credit else 0
-        # A debit column is money out, however the bank signs it there.
-        debit_minor = abs(read(debit, exponent)) if debit else 0
         if not credit and not debit:
             return None
-        return credit_minor - debit_minor
+        # A debit column is money out, however the bank signs it there.
+        return (read(credit, exponent) if credit else 0) - (abs(read(debit, exponent)) if debit else 0)
 
-    def _date(self, row: list[object], at: int | None) -> date | None:
-        if at is None or at >= len(row):
-            return None
-        return self.dates.read(row[at])
+    def _date(self, text: str) -> date | None:
+        days = self.days
+        if text in days and type(text) is str:
+            return days[text]
+        day = self.dates.read(text)
+        if len(days) < 20_000:
+            days[text] = day
+        return day
 
-    def _extra(self, row: list[object], exponent: int) -> dict[str, object] | None:
+    def _extra(self, row: list[str], exponent: int) -> dict[str, object] | None:
         extra: dict[str, object] = {}
-        read = self.numbers.read
-        for name, at in (("gross_minor", self.at_gross), ("fee_minor", self.at_fee), ("net_minor", self.at_net),
-                         ("balance_minor", self.at_balance)):  # fmt: skip
-            if at is not None:
-                text = _cell(row, at)
-                if text:
-                    try:
-                        extra[name] = read(text, exponent)
-                    except AmountError:
-                        extra[name] = None
-        if self.at_payout is not None and (text := _cell(row, self.at_payout)):
-            extra["payout"] = text
-        if self.at_status is not None and (text := _cell(row, self.at_status)):
-            extra["status"] = text
+        for name, place, is_amount in self.extras:
+            text = row[place].strip()
+            if not text:
+                continue
+            if is_amount:
+                try:
+                    extra[name] = self.numbers.read(text, exponent)
+                except AmountError:
+                    extra[name] = None
+            else:
+                extra[name] = text
         return extra or None
 
-    def _footer(self, number: int, row: list[object]) -> Flag | None:
+    def _footer(self, number: int, row: list[str]) -> Flag | None:
         """A row that lacks a date or an amount and says total, balance or the like is no lost line."""
-        text = " ".join(part for cell in row if isinstance(cell, str) and (part := cell.strip()))
-        if self._date(row, self.at_booking) is None and _TOTALS.search(text[:400]):
+        cells = [part for cell in row if (part := cell.strip())]
+        text = " ".join(cells)
+        at = self.at_booking
+        if (at is None or at >= len(row) or self._date(row[at]) is None) and _TOTALS.search(text[:400]):
             return Flag(number, "totals_row", clip(text, 200))
-        cells = [cell for cell in row if cell not in ("", None)]
-        if len(cells) == 1 and isinstance(cells[0], str) and self.layout.width() > 2:
+        if len(cells) == 1 and self.layout.width() > 2:
             return Flag(number, "note_row", clip(text, 200))
         return None
 
@@ -297,17 +325,5 @@ class _State:
                            controls=controls)  # fmt: skip
 
 
-def _cell(row: list[object], at: int | None) -> str:
-    if at is None or at >= len(row):
-        return ""
-    cell = row[at]
-    if isinstance(cell, str):
-        return cell.strip()
-    return "" if cell is None else number_text(cell)
-
-
-def _raw(row: list[object]) -> str:
-    try:
-        return "\t".join(row)  # type: ignore[arg-type]
-    except TypeError:
-        return "\t".join("" if cell is None else number_text(cell) for cell in row)
+def _cell(row: list[str], at: int | None) -> str:
+    return row[at].strip() if at is not None and at < len(row) else ""

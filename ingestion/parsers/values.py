@@ -15,7 +15,7 @@ from functools import lru_cache
 from ingestion.parsers.amounts import minor, scale
 from ingestion.parsers.records import AmountError
 
-_SIMPLE = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{0,6})?\Z")
+_SIMPLE = re.compile(r"(-?[0-9]{1,12})(?:\.([0-9]{0,6}))?\Z")
 _SYMBOLS = re.compile(r"[$€£¥₦₹]|(?<![A-Za-z])(?:[A-Z]{3}|Ksh|KSh|KShs?|kr\.?|zł|Kč|R\$|Fr\.?)(?![A-Za-z])")
 _SPACES = re.compile(r"[\s\u00a0\u202f'’_]")
 _SHAPE = {
@@ -53,13 +53,18 @@ def plain(text: str) -> str:
 def number_text(value: object) -> str:
     """A spreadsheet number as the text a person sees: spreadsheets are exact to 15 digits, no further."""
     if isinstance(value, float):
-        if value != value or value in (float("inf"), float("-inf")):
-            return str(value)
-        if value == int(value) and abs(value) < 1e15:
-            return str(int(value))
         text = f"{value:.15g}"
-        return text if "e" not in text else f"{value:.10f}".rstrip("0")
+        return text if "e" not in text else f"{value:.10f}".rstrip("0").rstrip(".")
     return str(value)
+
+
+def cell_text(cell: object) -> str:
+    """A cell of a spreadsheet as text: dates in ISO, numbers as shown, nothing as an empty text."""
+    if isinstance(cell, str):
+        return cell
+    if cell is None:
+        return ""
+    return number_text(cell) if isinstance(cell, float) else str(cell)
 
 
 class Numbers:
@@ -75,8 +80,13 @@ class Numbers:
     def read(self, text: str, places: int) -> int:
         if self.whole:
             places = 0
-        if self.decimal == "." and _SIMPLE.match(text):
-            return minor(text, places)
+        if self.decimal == ".":
+            simple = _SIMPLE.match(text)
+            if simple is not None:
+                whole, fraction = simple.groups()
+                if fraction is not None and len(fraction) == places:  # by far the most common
+                    return int(whole + fraction)
+                return minor(text, places)
         bare = _SPACES.sub("", text).replace("−", "-").replace("–", "-")
         sign = ""
         upper = bare.upper()

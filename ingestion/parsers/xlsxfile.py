@@ -21,6 +21,7 @@ from ingestion.parsers.layout import SAMPLE_ROWS, Layout, find
 from ingestion.parsers.profiles import Profile
 from ingestion.parsers.records import Events, Flag, Unreadable
 from ingestion.parsers.tabular import Row, Table
+from ingestion.parsers.values import cell_text
 
 VERSION = "1"
 MAX_FILE = 64 << 20
@@ -174,7 +175,8 @@ def parse(file: BinaryIO, profile: Profile | None = None) -> Events:
     start = layout.header_row + 1
 
     def body() -> Iterable[Row]:
-        return enumerate(rows[start:], start + 1)
+        for number in range(start, len(rows)):
+            yield number + 1, [cell if type(cell) is str else cell_text(cell) for cell in rows[number]]
 
     yield from Table(layout, body).events()
     others = [other for other in workbook.names if other != name]
