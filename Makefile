@@ -55,6 +55,7 @@ chaos: install-dev
 	@$(PY) manage.py chaos $(ARGS)
 
 clean: stop
+	@if [ -L .payos/postgres ]; then rm -rf "$$(readlink .payos/postgres)"; fi
 	@rm -rf .payos .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache staticfiles htmlcov .coverage $(VENV).log $(VENV).lock
 	@rm -rf .venv.contracts $(VENV)
 	@echo "  Data, caches and packages are gone; the next make run starts anew."

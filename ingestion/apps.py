@@ -6,7 +6,9 @@ class IngestionConfig(AppConfig):
     verbose_name = "Ingestion"
 
     def ready(self) -> None:
-        from ingestion import metrics
+        from ingestion import demo_data, metrics
+        from payos.kernel import demo
         from payos.kernel import metrics as kernel_metrics
 
         kernel_metrics.source(metrics.samples)
+        demo.register(demo_data.fill)

@@ -287,6 +287,7 @@ class Checkpoint(models.Model):
     debits_pending = models.BigIntegerField()
     credits_pending = models.BigIntegerField()
     entries = models.IntegerField(default=0, help_text="Sealed entries between the checkpoint before and this one.")
+    until = models.DateTimeField(null=True, help_text="Not before the latest of them.")
 
     class Meta:
         default_permissions = ()

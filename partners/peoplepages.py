@@ -9,12 +9,14 @@ from allauth.mfa.models import Authenticator
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
+from django.db import models
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from unfold.decorators import action, display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.widgets import UnfoldAdminCheckboxSelectMultiple
 
 from partners import services
 from partners.models import User
@@ -25,10 +27,15 @@ from payos.kernel.forms import ReasonForm
 ROLE_FIELDS = ("is_active", "is_staff", "groups")
 
 
+class NewPersonForm(UserCreationForm):
+    usable_password = None  # everyone signs in with a password
+
+
 @admin.register(User)
 class UserAdmin(DjangoUserAdmin, PayosModelAdmin):  # type: ignore[misc]
     form = UserChangeForm
-    add_form = UserCreationForm
+    add_form = NewPersonForm
+    formfield_overrides = {models.ManyToManyField: {"widget": UnfoldAdminCheckboxSelectMultiple}}
     change_password_form = AdminPasswordChangeForm
     list_display = ["username", "show_name", "email", "show_roles", "show_factor", "show_lock", "last_login"]
     list_filter = ["groups", "is_active"]
@@ -45,7 +52,7 @@ class UserAdmin(DjangoUserAdmin, PayosModelAdmin):  # type: ignore[misc]
         ("Dates", {"fields": ("last_login", "date_joined")}),
     )
     add_fieldsets = (
-        (None, {"fields": ("username", "usable_password", "password1", "password2")}),
+        (None, {"fields": ("username", "password1", "password2")}),
         ("Person", {"fields": ("first_name", "last_name", "email")}),
         ("Access", {"fields": ROLE_FIELDS}),
     )

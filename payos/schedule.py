@@ -47,4 +47,8 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "rollups of a month": daily(2, 40, "console.tasks.roll_month"),
     "reports": every(900, "console.tasks.make_due_reports"),
     "rollups again": every(1800, "console.tasks.roll_again"),
+    # reconciliation
+    "reconcile daily": daily(4, 30, "reconciliation.tasks.run_daily", "reconciliation"),
+    "reconcile arrivals": every(60, "reconciliation.tasks.run_arrivals", "reconciliation"),
+    "prove balances": daily(5, 0, "reconciliation.tasks.prove_yesterday", "reconciliation"),
 }

@@ -114,6 +114,7 @@ class EndpointAdmin(ReadOnlyModelAdmin):
     has_make_permission = needs("webhooks.add_endpoint")
     has_manage_permission = needs("webhooks.change_endpoint")
     has_remove_permission = needs("webhooks.delete_endpoint")
+    has_work_permission = needs("webhooks.work_delivery")
     fieldsets = (
         (None, {"fields": ("public_id", "url", "partner", "show_mode", "description", "show_debug")}),
         ("State", {"fields": ("show_state", "disabled_reason", "disabled_at", "show_health")}),
@@ -200,7 +201,7 @@ class EndpointAdmin(ReadOnlyModelAdmin):
         return _act(request, object_id, lambda key: services.endpoint_update(endpoint_id=key, **form.values()), "The endpoint is changed.")
 
     @action(
-        description="Enable", icon="play_arrow", permissions=["manage"],
+        description="Enable", icon="play_arrow", permissions=["work"],
         dialog=_dialog("Enable the endpoint", "Events are sent to it again.", EnableForm, "Enable it"),
     )  # fmt: skip
     def enable(self, request: HttpRequest, form: EnableForm, object_id: str) -> HttpResponse:
@@ -235,7 +236,7 @@ class EndpointAdmin(ReadOnlyModelAdmin):
         return _shown_once(request, endpoint, secret)
 
     @action(
-        description="Replay", icon="replay", permissions=["manage"],
+        description="Replay", icon="replay", permissions=["work"],
         dialog=_dialog("Send again", "The same deliveries under the same ids.", ReplayForm, "Send them again"),
     )  # fmt: skip
     def replay(self, request: HttpRequest, form: ReplayForm, object_id: str) -> HttpResponse:
@@ -296,7 +297,7 @@ class DeliveryAdmin(ReadOnlyModelAdmin):
     search_help_text = "Event id, delivery id, endpoint id, subject such as trf_…, or event type"
     ordering = ["-id"]
     actions_detail = ["send_again"]
-    has_manage_permission = needs("webhooks.change_delivery")
+    has_work_permission = needs("webhooks.work_delivery")
     fields = [
         "public_id", "show_event", "event_type", "subject", "show_endpoint", "partner", "show_state", "attempts", "replays",
         "next_attempt_at", "finished_at", "last_status", "last_error", "created_at", "show_body", "show_curl", "show_attempts",
@@ -339,7 +340,7 @@ class DeliveryAdmin(ReadOnlyModelAdmin):
         return pretty([rendering.attempt(entry) for entry in log])
 
     @action(
-        description="Send again", icon="replay", permissions=["manage"],
+        description="Send again", icon="replay", permissions=["work"],
         dialog=_dialog("Send again", "The same event under the same id: the receiver recognises it.", ReasonForm, "Send it again"),
     )  # fmt: skip
     def send_again(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:

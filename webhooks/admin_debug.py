@@ -48,7 +48,7 @@ def _page(request: HttpRequest, endpoint: Endpoint, **context: Any) -> HttpRespo
         example=json.dumps(EVENTS[chosen].sample(livemode=endpoint.livemode), indent=2, ensure_ascii=False),
         latest=list(Attempt.objects.filter(endpoint_id=endpoint.pk).order_by("-id")[:LATEST]),
         code=docs.samples(),
-        may_send=request.user.has_perm("webhooks.change_endpoint"),  # type: ignore[union-attr]
+        may_send=request.user.has_perm("webhooks.work_delivery"),  # type: ignore[union-attr]
         **context,
     )
 
@@ -59,7 +59,7 @@ def debug(request: HttpRequest, key: uuid.UUID) -> HttpResponse:
     return _page(request, _endpoint(key), event_type=wanted if wanted in EVENTS else "webhook.test")
 
 
-@needs("webhooks.change_endpoint")
+@needs("webhooks.work_delivery")
 def send(request: HttpRequest, key: uuid.UUID) -> HttpResponse:
     endpoint, wanted = _endpoint(key), request.POST.get("event_type", "webhook.test")
     try:
@@ -71,7 +71,7 @@ def send(request: HttpRequest, key: uuid.UUID) -> HttpResponse:
     return _page(request, endpoint, event_type=wanted, sent=shown, delivery=delivery)
 
 
-@needs("webhooks.change_endpoint")
+@needs("webhooks.work_delivery")
 def verify(request: HttpRequest, key: uuid.UUID) -> HttpResponse:
     """With the endpoint's own secrets, which stay here: the page tells the verdict and its reasons."""
     endpoint = _endpoint(key)

@@ -7,7 +7,8 @@ class WebhooksConfig(AppConfig):
 
     def ready(self) -> None:
         from payos.kernel import metrics, outbox
-        from webhooks import fanout, selectors
+        from webhooks import case_actions, fanout, selectors
 
         outbox.subscribe("*", fanout.fan_out)
+        case_actions.register()
         metrics.source(selectors.metrics_source)

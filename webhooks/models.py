@@ -149,6 +149,7 @@ class Delivery(TenantModel):
         verbose_name = "delivery"
         verbose_name_plural = "deliveries"
         ordering = ["-id"]
+        permissions = [("work_delivery", "Can replay deliveries, and enable and test endpoints")]
         constraints = [
             # The wall behind "once per endpoint": fan-out may run twice, the second time adds nothing.
             models.UniqueConstraint(fields=["event_id", "endpoint"], name="webhooks_delivery_once"),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from django.db.models import Q
 
 from console.links import admin_page
 from console.registry import Key, Node, trace_source
 from console.trace import is_uuid, uuids
-from console.trace.subject import LABELS, key_of, public_key
+from console.trace.subject import LABELS, aggregate_key, key_of, public_key
 from operations.models import Approval, Case, CaseReference
 from operations.templatetags.payos import words
 from payos.kernel.models import OutboxEvent
@@ -83,19 +84,21 @@ class Events:
 
     def load(self, type: str, ids: Sequence[str]) -> Iterable[Node]:
         for event in OutboxEvent.objects.filter(pk__in=uuids(ids)):
-            about = public_key(event.aggregate_id)
+            about = aggregate_key(event.aggregate_id)
             state = "Set aside" if event.parked_at else "Told" if event.published_at else "Waiting"
             yield Node(
-                "event", str(event.pk), f"evt_{event.pk}" if not hasattr(event, "public_id") else event.public_id, f"Event {event.event_type}",
+                "event", str(event.pk), event.public_id, f"Event {event.event_type}",
                 event.created_at, state, link=admin_page("kernel_outboxevent", event.pk), neighbours=[("tells of", about)] if about else [],
             )  # fmt: skip
 
 
-def events_about(public_ids: Sequence[str]) -> dict[str, list[Key]]:
+def events_about(kind: str, rows: Iterable[Any]) -> dict[str, list[Key]]:
+    """The events that tell of rows (which have pk and public_id), by the row's key."""
+    names = {name: str(row.pk) for row in rows for name in (row.public_id, f"{kind}:{row.pk}", f"{kind}:{row.public_id}")}
     found: dict[str, list[Key]] = {}
-    rows = OutboxEvent.objects.filter(aggregate_id__in=list(public_ids)).order_by("pk").values_list("aggregate_id", "pk")
-    for aggregate, key in rows[:400]:
-        found.setdefault(aggregate, []).append(("event", str(key)))
+    told = OutboxEvent.objects.filter(aggregate_id__in=list(names)).order_by("pk").values_list("aggregate_id", "pk")
+    for aggregate, key in told[:400]:
+        found.setdefault(names[aggregate], []).append(("event", str(key)))
     return found
 
 

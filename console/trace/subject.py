@@ -56,3 +56,11 @@ def public_key(public_id: str) -> Key | None:
     if found is None or found[0] not in PREFIXES:
         return None
     return PREFIXES[found[0]], str(found[1])
+
+
+def aggregate_key(text: str) -> Key | None:
+    """The key behind an event's aggregate: `transfer:<id>` or a public id."""
+    kind, colon, rest = text.partition(":")
+    if not colon:
+        return public_key(text)
+    return public_key(rest) or key_of(kind, rest)

@@ -1,3 +1,4 @@
+from ingestion.models.file import SourceFile
 from ingestion.models.payment import Payment, PaymentReference, PaymentState
 from ingestion.models.source import RawMessage, Source, WebhookStat
 from ingestion.models.staging import Currency, PaymentStaging, StagingProcessLog
@@ -9,6 +10,7 @@ __all__ = [
     "PaymentStaging",
     "PaymentState",
     "RawMessage",
+    "SourceFile",
     "Source",
     "StagingProcessLog",
     "WebhookStat",

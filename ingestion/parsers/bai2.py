@@ -12,11 +12,20 @@ What bites, and what is done about it:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from datetime import date
 from typing import BinaryIO
 
-from ingestion.parsers.amounts import currency_exponent, date_yymmdd, date_yyyymmdd, integer, minor
+from ingestion.parsers.amounts import currency_exponent
+from ingestion.parsers.bai2_records import (
+    FUNDS,
+    MAX_LINE,
+    Record,
+    read_amount,
+    read_date,
+    read_records,
+    sign_of,
+    skip_funds,
+)
 from ingestion.parsers.records import (
     AmountError,
     Events,
@@ -32,133 +41,12 @@ from ingestion.parsers.records import (
 from ingestion.parsers.textio import LineBlocks
 
 VERSION = "1"
-FUNDS = frozenset(("", "0", "1", "2", "Z", "S", "V", "D"))
-MAX_LINE = 32 << 20
-MAX_RECORD = 1 << 20
-
-_CODES = frozenset(("01", "02", "03", "16", "49", "88", "98", "99"))
-# Where one record ends and the next begins on the same line. The shape of the next record is checked, because
-# the text of a 16 may itself hold "/".
-_NEXT = re.compile(
-    r"/(?:\s+(?=(?:01|02|03|88),)|\s*(?=(?:16,\d{3,5},[+-]?[\d.]*,|03,[^,/]*,[A-Z]{3},|49,[+-]?\d*,\d*\s*/?\s*(?:$|/|\d\d,)"
-    r"|9[89],[+-]?\d*,\d*,\d*\s*/)))"
-)
-_JUNK = "\x00\x1a \t\r\n\x0c"
 
 
 def sniff(head: bytes) -> bool:
     return re.match(rb"[\s\xef\xbb\xbf]*01,[^,\r\n]*,[^,\r\n]*,[^,\r\n]*,", head) is not None or (
         re.match(rb"[\s\xef\xbb\xbf]*(0[23]|16),[^\r\n]*(\r?\n|/)", head) is not None
     )
-
-
-class Record:
-    """One logical record: its parts as (text, closed) where closed says that a `/` ended it."""
-
-    __slots__ = ("closed", "code", "count", "cut", "parts", "position", "size")
-
-    def __init__(self, code: str, text: str, closed: bool, position: int) -> None:
-        self.code = code
-        self.parts = [text]
-        self.closed = closed
-        self.position = position
-        self.count = 1
-        self.cut = False
-        self.size = len(text)
-
-    def fields(self) -> list[str]:
-        """All fields, the parts joined as one list (for every record but 16)."""
-        text = self.parts[0]
-        for part in self.parts[1:]:
-            text += part if text.endswith(",") and part.startswith(",") else "," + part
-        return [item.strip() for item in text.split(",")]
-
-    def raw(self) -> str:
-        return "\n88,".join(self.parts) if len(self.parts) > 1 else self.parts[0]
-
-
-def _records(source: LineBlocks, rejects: list[Reject]) -> Iterator[Record]:
-    current: Record | None = None
-    number = 0
-    for block in source.blocks():
-        for line in block:
-            number += 1
-            line = line.strip(_JUNK)
-            if not line:
-                continue
-            # Fast path: a line with one record has "/" at most at its end.
-            slash = line.find("/")
-            pieces = _NEXT.split(line) if 0 <= slash < len(line) - 1 else (line,)
-            last = len(pieces) - 1
-            for index, piece in enumerate(pieces):
-                piece = piece.strip()
-                closed = index < last or piece.endswith("/")
-                text = piece[:-1].rstrip() if piece.endswith("/") else piece
-                code = piece[:2]
-                if code in _CODES and (piece[2:3] == "," or text == code):
-                    if code != "88":
-                        if current is not None:
-                            yield current
-                        current = Record(code, text, closed, number)
-                    elif current is None:
-                        rejects.append(Reject(number, "a continuation (88) with no record before it", clip(piece)))
-                    elif current.size > MAX_RECORD:
-                        if not current.cut:
-                            rejects.append(Reject(number, "the record continues past 1 MiB; the rest of it is not kept", ""))
-                        current.cut = True
-                        current.count += 1
-                    else:
-                        current.parts.append(text[3:])
-                        current.size += len(text)
-                        current.closed = closed
-                        current.count += 1
-                elif current is not None and not current.closed and current.size <= MAX_RECORD:
-                    current.parts[-1] += " " + text  # wrapped without 88
-                    current.size += len(text)
-                    current.closed = closed
-                else:
-                    rejects.append(Reject(number, "no BAI2 record: it must start with 01, 02, 03, 16, 49, 88, 98 or 99",
-                                          clip(piece)))  # fmt: skip
-    if current is not None:
-        yield current
-
-
-def _date(text: str) -> date | None:
-    if len(text) == 8:
-        return date_yyyymmdd(text)
-    return date_yymmdd(text[-6:])
-
-
-def _amount(text: str, places: int) -> int:
-    """Whole minor units; with a decimal point (a deviation) the amount is in major units."""
-    if not text:
-        return 0
-    if text.isdigit() and len(text) < 18 and text.isascii():
-        return int(text)
-    return minor(text, places) if "." in text else integer(text)
-
-
-def _skip_funds(fields: list[str], at: int) -> tuple[int, str]:
-    """Past the fields that belong to the funds type at `at`; also the value date that type V carries."""
-    kind = fields[at].upper() if at < len(fields) else ""
-    at += 1
-    if kind == "S":
-        return at + 3, ""
-    if kind == "V":
-        return at + 2, fields[at] if at < len(fields) else ""
-    if kind == "D":
-        count = fields[at] if at < len(fields) else ""
-        return at + 1 + 2 * (int(count) if count.isdigit() and len(count) < 4 else 0), ""
-    return at, ""
-
-
-def _sign(code: int) -> int | None:
-    """+1 credit, -1 debit, 0 information only, None where a detail line has no direction."""
-    if 100 <= code <= 399 or 920 <= code <= 959 or 720 <= code <= 759:
-        return 1
-    if 400 <= code <= 699 or 960 <= code <= 999 or 760 <= code <= 799:
-        return -1
-    return 0 if 890 <= code <= 899 else None
 
 
 class _Account:
@@ -204,7 +92,7 @@ class _Reader:
 
     def events(self) -> Events:
         seen = False
-        for record in _records(self.source, self.rejects):
+        for record in read_records(self.source, self.rejects):
             if self.rejects:
                 yield from self.rejects
                 self.rejects.clear()
@@ -266,7 +154,7 @@ class _Reader:
         self.file_groups += 1
         currency = fields[6].upper()
         self.group_currency = currency if len(currency) == 3 and currency.isalpha() else ""
-        self.as_of = _date(fields[4])
+        self.as_of = read_date(fields[4])
         if self.as_of is None and fields[4]:
             yield Flag(record.position, "as_of_date", f"the as-of date {fields[4][:20]!r} is not a date")
         if fields[3] in ("2", "3", "4"):
@@ -297,7 +185,7 @@ class _Reader:
                 continue
             text = fields[at + 1] if at + 1 < len(fields) else ""
             try:
-                amount = _amount(text, account.places)
+                amount = read_amount(text, account.places)
             except AmountError as error:
                 yield Reject(position, f"summary {code[:10]}: {error}", clip(",".join(fields)))
                 account.unread += 1
@@ -311,7 +199,7 @@ class _Reader:
             # The item count may be left out altogether: then what follows is a type code, and no funds type
             # stands where one should.
             if at + 1 < len(fields) and fields[at + 1].upper() in FUNDS:
-                at, _ = _skip_funds(fields, at + 1)
+                at, _ = skip_funds(fields, at + 1)
             elif at + 1 >= len(fields):
                 break
 
@@ -337,20 +225,20 @@ class _Reader:
         code = fields[1].strip()
         text = fields[2].strip()
         try:
-            amount = _amount(text, account.places)
+            amount = read_amount(text, account.places)
         except AmountError as error:
             account.unread += 1
             return Reject(record.position, str(error), clip(raw))
         account.control_sum += amount
-        sign = _sign(int(code)) if code.isascii() and code.isdigit() and len(code) < 5 else None
+        sign = sign_of(int(code)) if code.isascii() and code.isdigit() and len(code) < 5 else None
         if sign is None and amount:
             account.unread += 1
             return Reject(record.position, f"type code {code[:20]!r} says neither credit nor debit", clip(raw))
         value_date = account.as_of
         if len(fields) > 3 and fields[3].strip().upper() in FUNDS:
-            at, stated = _skip_funds(fields, 3) if fields[3] else (4, "")
+            at, stated = skip_funds(fields, 3) if fields[3] else (4, "")
             if stated:
-                value_date = _date(stated.strip()) or value_date
+                value_date = read_date(stated.strip()) or value_date
         else:
             at = 3
         references = {}
@@ -377,7 +265,7 @@ class _Reader:
             return 6
         if fields[3].strip().upper() not in FUNDS:
             return 5
-        return _skip_funds(fields, 3)[0] + 2
+        return skip_funds(fields, 3)[0] + 2
 
     @classmethod
     def _short(cls, fields: list[str]) -> bool:
@@ -402,7 +290,7 @@ class _Reader:
             account.plain_records += 1
             fields = record.fields() + ["", ""]
             try:
-                stated = _amount(fields[1], account.places) if fields[1] else None
+                stated = read_amount(fields[1], account.places) if fields[1] else None
             except AmountError as error:
                 stated = None
                 yield Reject(record.position, f"account control total: {error}", clip(record.raw()))
@@ -455,7 +343,7 @@ class _Reader:
     @staticmethod
     def _stated(record: Record, default: int) -> int:
         try:
-            return _amount(record.fields()[1], 2)
+            return read_amount(record.fields()[1], 2)
         except (AmountError, IndexError):
             return default
 
@@ -465,7 +353,7 @@ class _Reader:
         for name, text, found in ((f"{what}_total", fields[1], total), (f"{what}_{members}", fields[2], count),
                                   (f"{what}_records", fields[3], records)):  # fmt: skip
             try:
-                stated = _amount(text, 2) if text else None
+                stated = read_amount(text, 2) if text else None
             except AmountError as error:
                 yield Reject(record.position, f"{name.replace('_', ' ')}: {error}", clip(record.raw()))
                 continue

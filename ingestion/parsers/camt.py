@@ -14,6 +14,7 @@ What bites, and what is done about it:
 from __future__ import annotations
 
 import re
+from datetime import date
 from typing import BinaryIO
 
 from ingestion.parsers.amounts import currency_exponent, date_iso, is_currency, minor
@@ -52,7 +53,7 @@ class _Statement:
         self.position = position
         self.started = False
         self.account = self.currency = self.number = ""
-        self.date = None
+        self.date: date | None = None
         self.balances: list[tuple[str, int, str]] = []
         self.lines = self.sum = self.booked = self.unread = 0
         self.credits = [0, 0]

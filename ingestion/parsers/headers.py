@@ -42,7 +42,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     ),
     "currency": (
         "currency", "ccy", "cur", "wahrung", "waehrung", "munt", "muntsoort", "valuta code", "valutacode", "devise", "moneda", "divisa", "valuta iso", "waluta",
-        "moeda", "mena", "currency code", "curdef", "transaction currency", "account currency", "penznem", "mutatiemunt",
+        "moeda", "mena", "currency code", "curdef", "transaction currency", "account currency", "penznem", "mutatiemunt", "monnaie", "wahr", "whg",
     ),
     "balance": (
         "balance", "running balance", "saldo", "saldo na mutatie", "solde", "kontostand", "balance after", "closing balance", "saldo po operacji", "konecny stav", "koncovy stav",

@@ -29,23 +29,22 @@ def write(parsed: Parsed, out: TextIO) -> None:
     opened = statements = lines = 0
     dumps = json.dumps
     for event in parsed.events:
-        kind = type(event)
-        if kind is Line:
-            out.write(("," if lines else "") + dumps(line_dict(event)))  # type: ignore[arg-type]
+        if isinstance(event, Line):
+            out.write(("," if lines else "") + dumps(line_dict(event)))
             lines += 1
-        elif kind is StatementStart:
+        elif isinstance(event, StatementStart):
             if not opened:
                 out.write('{"format":' + dumps(parsed.format) + ',"parser_version":' + dumps(parsed.version) + ',"statements":[')
                 opened = 1
             out.write(("," if statements else "") + '{"lines":[')
             statements, lines = statements + 1, 0
-        elif kind is StatementEnd:
-            rest = dumps({"account": event.account, "currency": event.currency, "opening_minor": event.opening_minor,  # type: ignore[union-attr]
-                          "closing_minor": event.closing_minor, "balances_ok": event.balances_ok})  # type: ignore[union-attr]  # fmt: skip
+        elif isinstance(event, StatementEnd):
+            rest = dumps({"account": event.account, "currency": event.currency, "opening_minor": event.opening_minor,
+                          "closing_minor": event.closing_minor, "balances_ok": event.balances_ok})  # fmt: skip
             out.write("]," + rest[1:])
-        elif kind is Reject:
+        elif isinstance(event, Reject):
             if len(rejects) < MAX_REJECTS:
-                rejects.append({"position": event.position, "reason": event.reason})  # type: ignore[union-attr]
+                rejects.append({"position": event.position, "reason": event.reason})
             else:
                 more += 1
     if not opened:

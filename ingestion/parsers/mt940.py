@@ -12,15 +12,34 @@ What bites, and what is done about it:
 
 from __future__ import annotations
 
-import re
 from datetime import date
-from functools import lru_cache
 from typing import BinaryIO
 
 from ingestion.parsers import narrative
-from ingestion.parsers.amounts import clamp_yymmdd, currency_exponent, date_yymmdd, date_yyyymmdd, known_currency, minor
+from ingestion.parsers.amounts import clamp_yymmdd, currency_exponent, date_yymmdd, date_yyyymmdd, known_currency
+from ingestion.parsers.mt940_fields import (
+    BALANCE,
+    CLOCK_TAGS,
+    CREDITED,
+    ENVELOPE,
+    FLOOR,
+    HEAD,
+    LINE,
+    LINE_LONG,
+    MAX_FIELD_LINES,
+    MAX_LINE,
+    SIGN,
+    SPACE,
+    SUFFIX,
+    SUMS,
+    TAGS,
+    Statement,
+    entry_date,
+    read_amount,
+)
 from ingestion.parsers.records import (
     AmountError,
+    Event,
     Events,
     Flag,
     Line,
@@ -34,74 +53,13 @@ from ingestion.parsers.records import (
 from ingestion.parsers.textio import LineBlocks
 
 VERSION = "1"
-MAX_LINE = 1 << 20
-MAX_FIELD_LINES = 2000
-
-TAGS = frozenset(("20", "21", "25", "25P", "28", "28C", "60F", "60M", "61", "62F", "62M", "64", "65", "86", "34F", "13",
-                  "13D", "90C", "90D", "NS", "12", "23", "65F", "60", "62"))  # fmt: skip
-_CLOCK = frozenset(("20", "21", "25", "28", "13", "12", "23", "60", "62"))
-_SIGN = {"C": 1, "D": -1, "RC": -1, "RD": 1, "EC": 1, "ED": -1, "ERC": -1, "ERD": 1}
-
-_LINE = re.compile(r"(\d{6})(\d{4})?\s?(E?R?[CD])([A-Z])?\s*(\d[\d.,]*)\s*(.*)", re.ASCII)
-_LINE_LONG = re.compile(r"(\d{8})(\d{4})?\s?(E?R?[CD])([A-Z])?\s*(\d[\d.,]*)\s*(.*)", re.ASCII)
-_BALANCE = re.compile(r"\s*([CD])(\d{8}(?=\s*[A-Z])|\d{6})?\s*([A-Z]{3})?\s*(\d[\d.,]*)\s*\Z", re.ASCII)
-_SUMS = re.compile(r"\s*(\d{1,9})([A-Z]{3})(\d[\d.,]*)\s*\Z", re.ASCII)
-_FLOOR = re.compile(r"\s*([A-Z]{3})[CD ]?(\d[\d.,]*)")
-_SUFFIX = re.compile(r"(.*\d)\s?([A-Z]{3})\s*\Z")
-# Transport headers around the fields: BIC lines, "940 00", "0000 01ING...", ":940:", SWIFT blocks, dashes.
-_SPACE = " \t\x00\x01\x02\x03\x1a"
-_ENVELOPE = re.compile(r"(\{.*|[A-Z]{6}[A-Z0-9]{2}([A-Z0-9]{3,4})?|94[0-9]( ?00)?|0{4} .*|:94\d:.*|[-}\s\x01-\x1f]*|-.{0,3})\Z")
-_HEAD = re.compile(rb"(?:^|[\r\n\x01{])\s*:(?:20|25P?|28C?|60[FM]|61|62[FM]|34F|86):")
-
-
 def sniff(head: bytes) -> str:
     if b"\0" in head[:64]:
         head = head.replace(b"\0", b"")
-    if not _HEAD.search(head):
+    if not HEAD.search(head):
         return ""
     interim = b":34F:" in head or b":13D:" in head
     return "mt942" if interim and b":60F:" not in head and b":60M:" not in head else "mt940"
-
-
-def _amount(text: str, places: int) -> int:
-    if "," in text and "." in text:  # grouped, against the standard: the last mark is the decimal one
-        group = "." if text.rfind(",") > text.rfind(".") else ","
-        text = text.replace(group, "")
-    return minor(text, places)
-
-
-@lru_cache(maxsize=8192)
-def _entry_date(text: str, value: date) -> date | None:
-    """MMDD in the year that brings it nearest to the value date."""
-    best: date | None = None
-    for year in (value.year, value.year - 1, value.year + 1):
-        try:
-            day = date(year, int(text[:2]), int(text[2:]))
-        except ValueError:
-            continue
-        if best is None or abs((day - value).days) < abs((best - value).days):
-            best = day
-    return best
-
-
-class _Statement:
-    def __init__(self, position: int) -> None:
-        self.position = position
-        self.number = self.account = self.currency = ""
-        self.closing_currency = ""
-        self.opening: int | None = None
-        self.closing: int | None = None
-        self.date: date | None = None
-        self.started = self.closed = False
-        self.lines = self.sum = self.unread = 0
-        self.counts = {"C": [0, 0], "D": [0, 0]}
-        self.controls: dict[str, dict[str, object]] = {}
-
-    def has_content(self) -> bool:
-        return self.started or self.opening is not None or self.closing is not None
-
-    def places(self) -> int:
-        return currency_exponent(self.currency)
 
 
 def parse(file: BinaryIO) -> Events:
@@ -112,7 +70,7 @@ def parse(file: BinaryIO) -> Events:
 class _Reader:
     def __init__(self, file: BinaryIO) -> None:
         self.source = LineBlocks(file, MAX_LINE)
-        self.statement: _Statement | None = None
+        self.statement: Statement | None = None
         self.pending: Line | None = None
         self.narrated = False
         self.tag = ""
@@ -120,6 +78,7 @@ class _Reader:
         self.position = 0
         self.preamble = 0
         self.overlong = 0
+        self.notices: list[Event] = []
 
     def events(self) -> Events:
         number = 0
@@ -131,8 +90,19 @@ class _Reader:
                 if line[:1] == ":":
                     end = line.find(":", 1, 6)
                     tag = line[1:end] if end > 1 else ""
-                    if tag in tags and not (tag in _CLOCK and self._is_clock(tag, line)):
-                        if self.tag:
+                    if tag in tags and not (tag in CLOCK_TAGS and self._is_clock(tag, line)):
+                        done = self.tag
+                        if done == "86":
+                            self._narrate(self.lines)
+                        elif done == "61":
+                            if self.pending is not None:
+                                yield self.pending
+                                self.pending = None
+                            self._movement(self.lines)
+                            if self.notices:
+                                yield from self.notices
+                                self.notices.clear()
+                        elif done:
                             seen = True
                             yield from self._field()
                         self.tag = tag
@@ -159,14 +129,13 @@ class _Reader:
                         if not self.overlong:
                             yield Reject(number, f"a field of more than {MAX_FIELD_LINES} lines; the rest of it is not read", clip(line))
                         self.overlong += 1
-                elif line.strip() and not _ENVELOPE.match(line.strip()):
+                elif line.strip() and not ENVELOPE.match(line.strip()):
                     if seen:
                         yield Reject(number, "text outside of a statement", clip(line))
                     else:
                         self.preamble += 1
-        if self.tag:
-            seen = True
-            yield from self._field()
+        seen = seen or bool(self.tag)
+        yield from self._field()
         yield from self._end()
         if self.preamble and seen:
             yield Flag(1, "preamble", f"{self.preamble} lines of text before the first field")
@@ -198,20 +167,23 @@ class _Reader:
         tag, lines = self.tag, self.lines
         self.tag = ""
         self.overlong = 0
+        if not tag:
+            return
         if tag == "61":
             yield from self._flush()
-            yield from self._movement(lines)
+            self._movement(lines)
+            yield from self.notices
+            self.notices.clear()
         elif tag == "86":
             self._narrate(lines)
         elif tag == "NS":
             self._note(lines)
         else:
             yield from self._flush()
-            yield from self._header(tag, "".join(line.strip(_SPACE) for line in lines))
+            yield from self._header(tag, "".join(line.strip(SPACE) for line in lines))
 
-    def _open(self) -> _Statement:
-        if self.statement is None:
-            self.statement = _Statement(self.position)
+    def _open(self) -> Statement:
+        self.statement = self.statement or Statement(self.position)
         return self.statement
 
     def _header(self, tag: str, value: str) -> Events:
@@ -219,13 +191,13 @@ class _Reader:
         if tag == "20":
             if statement is not None and (statement.has_content() or statement.account):
                 yield from self._end()
-            self.statement = _Statement(self.position)
+            self.statement = Statement(self.position)
         elif tag in ("25", "25P"):
             if statement is not None and statement.closed:
                 yield from self._end()
             statement = self._open()
             account = value.strip()
-            suffix = _SUFFIX.match(account)
+            suffix = SUFFIX.match(account)
             if suffix and known_currency(suffix[2]):
                 account, statement.currency = suffix[1].strip(), suffix[2]
             statement.account = account
@@ -237,23 +209,23 @@ class _Reader:
             yield from self._closing(value)
         elif tag == "34F":
             statement = self._open()
-            floor = _FLOOR.match(value)
+            floor = FLOOR.match(value)
             if floor and not statement.currency:
                 statement.currency = floor[1]
         elif tag in ("90C", "90D"):
             yield from self._totals(tag[2], value)
-        elif tag in ("64", "65", "65F") and _BALANCE.match(value) is None:
+        elif tag in ("64", "65", "65F") and BALANCE.match(value) is None:
             yield Flag(self.position, "available_balance", f":{tag}: {value[:40]!r} is not a balance")
 
     def _balance(self, value: str) -> tuple[int, str, date | None] | None:
-        match = _BALANCE.match(value)
+        match = BALANCE.match(value)
         if match is None:
             return None
         currency = match[3] or ""
         statement = self._open()
         places = currency_exponent(currency or statement.currency)
         try:
-            amount = _amount(match[4], places)
+            amount = read_amount(match[4], places)
         except AmountError:
             return None
         text = match[2] or ""
@@ -275,7 +247,7 @@ class _Reader:
             statement.currency = currency or statement.currency
         yield from self._start(statement)
 
-    def _start(self, statement: _Statement) -> Events:
+    def _start(self, statement: Statement) -> Events:
         if statement.started:
             return
         statement.started = True
@@ -299,13 +271,13 @@ class _Reader:
         statement.closing, statement.closing_currency, statement.date = found[0], found[1], found[2] or statement.date
 
     def _totals(self, side: str, value: str) -> Events:
-        match = _SUMS.match(value)
+        match = SUMS.match(value)
         statement = self._open()
         if match is None:
             yield Flag(self.position, "totals", f":90{side}: {value[:40]!r} cannot be read")
             return
         try:
-            stated = (int(match[1]), _amount(match[3], currency_exponent(match[2])))
+            stated = (int(match[1]), read_amount(match[3], currency_exponent(match[2])))
         except AmountError as error:
             yield Flag(self.position, "totals", f":90{side}: {error}")
             return
@@ -315,52 +287,66 @@ class _Reader:
             yield Flag(self.position, "control_total", f":90{side}: states {stated[0]} lines of {stated[1]}, found"
                        f" {found[0]} of {found[1]}")  # fmt: skip
 
-    def _movement(self, lines: list[str]) -> Events:
-        statement = self._open()
-        yield from self._start(statement)
-        if statement.closed and statement.lines >= 0:
-            yield Flag(self.position, "line_after_closing", "a line after the closing balance")
+    def _movement(self, lines: list[str]) -> None:
+        """A :61: becomes the pending line; what is wrong with it goes to `notices`."""
+        statement = self.statement
+        if statement is None or not statement.started:
+            statement = self._open()
+            self.notices += self._start(statement)
+        if statement.closed:
+            self.notices.append(Flag(self.position, "line_after_closing", "a line after the closing balance"))
         first = lines[0]
-        match = _LINE.match(first) or _LINE_LONG.match(first.strip())
+        match = LINE.match(first) or LINE_LONG.match(first.strip())
         raw = ":61:" + ("\n".join(lines) if len(lines) > 1 else first)
         self.narrated = False
         if match is None:
             statement.unread += 1
-            yield Reject(self.position, "the line (61) cannot be read: date, C or D, amount, type, reference", clip(raw))
+            reason = "the line (61) cannot be read: date, C or D, amount, type, reference"
+            self.notices.append(Reject(self.position, reason, clip(raw)))
             return
-        value_text, entry_text, mark, _, amount_text, rest = match.groups()
-        try:
-            amount = _amount(amount_text, currency_exponent(statement.currency))
-        except AmountError as error:
-            statement.unread += 1
-            yield Reject(self.position, str(error), clip(raw))
-            return
+        value_text, entry_text, mark, amount_text, rest = match.groups()
+        places = statement.places
+        # "123,45" with as many places as the currency has is by far the most common.
+        if len(amount_text) < 16 and amount_text[-places - 1 : -places or None] == "," and amount_text.count(".") == 0:
+            amount = int(amount_text.replace(",", "", 1)) if amount_text.count(",") == 1 else -1
+        else:
+            amount = -1
+        if amount < 0:
+            try:
+                amount = read_amount(amount_text, places)
+            except AmountError as error:
+                statement.unread += 1
+                self.notices.append(Reject(self.position, str(error), clip(raw)))
+                return
         value_date = date_yymmdd(value_text) if len(value_text) == 6 else date_yyyymmdd(value_text)
         if value_date is None:
             value_date = clamp_yymmdd(value_text[-6:])
-            yield Flag(self.position, "value_date", f"{value_text} is not in the calendar; read as {value_date}")
-        booking = _entry_date(entry_text, value_date) if entry_text and value_date else value_date
+            if value_date is None:
+                statement.unread += 1
+                self.notices.append(Reject(self.position, f"the value date {value_text} is no date", clip(raw)))
+                return
+            self.notices.append(Flag(self.position, "value_date", f"{value_text} is not in the calendar; read as {value_date}"))
+        booking = entry_date(entry_text, value_date) if entry_text else value_date
         kind = ""
         if rest[:1] in ("S", "N", "F") and len(rest) >= 3:
             kind, rest = rest[:4].strip(), rest[4:]
         owner, slashes, bank = rest.partition("//")
         references = {}
-        owner, bank = owner.strip(), bank.strip()
+        owner = owner.strip()
         if owner and owner != "NONREF":
             references["owner"] = owner
-        if slashes and bank and bank != "NONREF":
-            references["bank"] = bank
-        description = ""
-        if len(lines) > 1:
-            description = narrative.plain(lines[1:])
-        signed = amount * _SIGN[mark]
-        counts = statement.counts["C" if signed >= 0 and mark in ("C", "EC", "RD") else "D"]
+        if slashes:
+            bank = bank.strip()
+            if bank and bank != "NONREF":
+                references["bank"] = bank
+        signed = amount * SIGN[mark]
+        counts = statement.counts["C" if mark in CREDITED else "D"]
         counts[0] += 1
         counts[1] += amount
         statement.lines += 1
         statement.sum += signed
-        self.pending = Line(signed, statement.currency, value_date, booking, references, "", description, kind, raw,
-                            self.position)  # fmt: skip
+        self.pending = Line(signed, statement.currency, value_date, booking, references, "",
+                            narrative.plain(lines[1:]) if len(lines) > 1 else "", kind, raw, self.position)  # fmt: skip
 
     def _narrate(self, lines: list[str]) -> None:
         line = self.pending

@@ -19,6 +19,9 @@ _SLASH = re.compile(
 )
 _REFERENCE = {"EREF": "end_to_end", "KREF": "customer", "MREF": "mandate", "MARF": "mandate", "CRED": "creditor_id",
               "CSID": "creditor_id", "PREF": "instruction"}  # fmt: skip
+_KINDS = {
+    **{str(number): "text" for number in (*range(20, 30), *range(60, 64))}, "32": "name", "33": "name", "31": "account", "00": "label",
+}  # fmt: skip
 _NONE = frozenset(("", "NOTPROVIDED", "NONREF", "NICHT ANGEGEBEN", "NOT PROVIDED"))
 
 
@@ -35,10 +38,11 @@ class Narrative:
         self.references: dict[str, str] = {}
 
     def refer(self, key: str, value: str) -> None:
-        value = value.strip().strip("/").strip()
         kind = _REFERENCE.get(key)
-        if kind and value.upper() not in _NONE:
-            self.references.setdefault(kind, value)
+        if kind:
+            value = value.strip(" /\n")
+            if value.upper() not in _NONE:
+                self.references.setdefault(kind, value)
 
 
 def plain(lines: list[str]) -> str:
@@ -72,35 +76,30 @@ def _german(joined: str) -> Narrative:
     parts = _SUBFIELD.split(joined)
     found = Narrative("")
     found.code = parts[0].strip()[:3]
-    purpose: list[str] = []
-    name: list[str] = []
-    label = ""
+    text = name = label = ""
+    kinds = _KINDS
     for part in parts[1:]:
-        key, value = part[:2], part[2:]
-        if "20" <= key <= "29" or "60" <= key <= "63":
-            purpose.append(value)
-        elif key in ("32", "33"):
-            name.append(value)
-        elif key == "31":
-            found.account = value.strip()
-        elif key == "00":
-            label = value.strip()
-    found.counterparty = "".join(name).strip()
-    text = "".join(purpose)
+        kind = kinds.get(part[:2])
+        if kind == "text":
+            text += part[2:]
+        elif kind == "name":
+            name += part[2:]
+        elif kind == "account":
+            found.account = part[2:].strip()
+        elif kind == "label":
+            label = part[2:].strip()
+    found.counterparty = name.strip()
     if "+" in text:
         pieces = _SEPA.split(text)
-        plain_text = [pieces[0].strip()]
-        for key, value in zip(pieces[1::2], pieces[2::2], strict=True):
-            if key == "SVWZ":
-                plain_text.append(value.strip())
+        purpose = pieces[0].strip()
+        for at in range(1, len(pieces), 2):
+            if pieces[at] == "SVWZ":
+                purpose = f"{purpose} {pieces[at + 1].strip()}" if purpose else pieces[at + 1].strip()
             else:
-                found.refer(key, value)
+                found.refer(pieces[at], pieces[at + 1])
         # Only the purpose is text when the bank marked it; otherwise everything is.
-        found.text = " ".join(item for item in plain_text if item) or text.strip()
-    else:
-        found.text = text.strip()
-    if label:
-        found.text = f"{label} {found.text}".strip()
+        text = purpose or text
+    found.text = f"{label} {text.strip()}".strip() if label else text.strip()
     return found
 
 

@@ -160,6 +160,10 @@ class Table:
             amount = self._amount(row, exponent)
         if amount is None:
             return self._footer(number, row) or Reject(number, "the row has no amount", clip("\t".join(row)))
+        if self.settled:
+            status = _cell(row, self.at_status)
+            if status.casefold() not in self.settled:
+                return Flag(number, "not_settled", f"status {status[:30]!r}: no money moved ({clip(' '.join(row), 200)})")
         at = self.at_booking
         booking = self._date(row[at]) if at is not None else None
         at = self.at_value
@@ -169,19 +173,15 @@ class Table:
         if places is not None and places != exponent:
             amount = self._rescale(amount, places, exponent, currency)
         references = {}
-        for kind, at in self.references:
-            text = row[at].strip()
+        for kind, place in self.references:
+            text = row[place].strip()
             if text:
                 references[kind] = text
         descriptions = self.descriptions
         if len(descriptions) == 1:
             description = row[descriptions[0]].strip()
         else:
-            description = " ".join(text for at in descriptions if (text := row[at].strip()))
-        if self.settled:
-            status = _cell(row, self.at_status)
-            if status.casefold() not in self.settled:
-                return Flag(number, "not_settled", f"status {status[:30]!r}: no money moved ({clip(' '.join(row), 200)})")
+            description = " ".join(part for place in descriptions if (part := row[place].strip()))
         at_party, at_type, at_account = self.at_party, self.at_type, self.at_party_account
         return Line(-amount if self.negate else amount, currency, value or booking, booking or value, references,
                     row[at_party].strip() if at_party is not None else "", description,
@@ -224,10 +224,10 @@ class Table:
                 amount = read(text, exponent)
                 if self.at_direction is not None:
                     word = row[self.at_direction].strip()
-                    sign = direction(word)
-                    if sign is None:
+                    side = direction(word)
+                    if side is None:
                         raise AmountError(f"{word[:20]!r} says neither debit nor credit")
-                    amount = abs(amount) * sign if amount >= 0 or sign < 0 else amount
+                    amount = abs(amount) * side if amount >= 0 or side < 0 else amount
                 return amount
             if self.at_credit is None and self.at_debit is None:
                 return None
@@ -248,8 +248,8 @@ class Table:
 
     def _extra(self, row: list[str], exponent: int) -> dict[str, object] | None:
         extra: dict[str, object] = {}
-        for name, at, is_amount in self.extras:
-            text = row[at].strip()
+        for name, place, is_amount in self.extras:
+            text = row[place].strip()
             if not text:
                 continue
             if is_amount:

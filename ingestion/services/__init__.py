@@ -1,5 +1,6 @@
 """Commands of ingestion: recording payments, working the staging table, sources, reversals, holding periods."""
 
+from ingestion.services.files import path_of, process_file, receive_file
 from ingestion.services.holding import release_due
 from ingestion.services.partitions import detach_month, forget_old_references, make_partitions
 from ingestion.services.recording import PaymentIn, Recorded, check, record
@@ -15,8 +16,11 @@ __all__ = [
     "detach_month",
     "forget_old_references",
     "make_partitions",
+    "path_of",
     "process_all",
     "process_batch",
+    "process_file",
+    "receive_file",
     "record",
     "release_due",
     "reverse_payment",

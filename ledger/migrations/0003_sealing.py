@@ -12,6 +12,11 @@ class Migration(migrations.Migration):
             name="entries",
             field=models.IntegerField(default=0, help_text="Sealed entries between the checkpoint before and this one."),
         ),
+        migrations.AddField(
+            model_name="checkpoint",
+            name="until",
+            field=models.DateTimeField(help_text="Not before the latest of them.", null=True),
+        ),
         migrations.DeleteModel(name="RollState"),
         RunSQLFile(__file__, "sealing.sql", "sealing_down.sql"),
     ]

@@ -7,7 +7,8 @@
 -- Checkpoints: per account and axis of time, the sums of all sealed entries up to an instant, about `every` entries
 -- apart, so that a balance in the past reads one of them and a bounded number of entries. A last one at infinity closes
 -- the row: every entry lies in the bucket of exactly one checkpoint, the first at or after it. `entries` counts what lies
--- strictly inside the bucket; one that outgrows its size is split, also when entries were backdated into it.
+-- strictly inside the bucket, the latest of them at `until`; one that outgrows its size is split, also when entries were
+-- backdated into it.
 CREATE FUNCTION ledger_seal_next(how_many int, every int, moment timestamptz) RETURNS int LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = public, pg_temp AS $$
 DECLARE
@@ -72,7 +73,7 @@ BEGIN
     ON CONFLICT DO NOTHING;
 
     WITH rolled AS MATERIALIZED (
-        SELECT e.account_id, b.at, count(*) FILTER (WHERE e.at < b.at) AS n,
+        SELECT e.account_id, b.at, count(*) FILTER (WHERE e.at < b.at) AS n, max(e.at) FILTER (WHERE e.at < b.at) AS until,
                coalesce(sum(e.amount_minor) FILTER (WHERE e.layer = 0), 0) AS posted,
                coalesce(sum(e.amount_minor) FILTER (WHERE (e.layer = 1 AND e.amount_minor > 0) OR (e.layer = 2 AND e.amount_minor < 0)), 0) AS debits,
                -coalesce(sum(e.amount_minor) FILTER (WHERE (e.layer = 1 AND e.amount_minor < 0) OR (e.layer = 2 AND e.amount_minor > 0)), 0) AS credits
@@ -85,8 +86,9 @@ BEGIN
         -- What came into a bucket counts in its checkpoint and in every later one of the account.
         UPDATE ledger_checkpoint c
            SET posted_minor = c.posted_minor + d.posted, debits_pending = c.debits_pending + d.debits,
-               credits_pending = c.credits_pending + d.credits, entries = c.entries + d.n
-          FROM (SELECT k.account_id, k.at, coalesce(r.n, 0) AS n, sum(r.posted) OVER w AS posted, sum(r.debits) OVER w AS debits,
+               credits_pending = c.credits_pending + d.credits, entries = c.entries + d.n,
+               until = greatest(c.until, d.until)
+          FROM (SELECT k.account_id, k.at, coalesce(r.n, 0) AS n, r.until, sum(r.posted) OVER w AS posted, sum(r.debits) OVER w AS debits,
                        sum(r.credits) OVER w AS credits
                   FROM (SELECT account_id, min(at) AS first FROM rolled GROUP BY account_id) AS f
                   JOIN ledger_checkpoint k ON k.account_id = f.account_id AND k.axis = which AND k.at >= f.first
@@ -105,11 +107,12 @@ END $$;
 -- which is counted apart until it is sealed.
 CREATE FUNCTION ledger_split(account uuid, which text, ends timestamptz, every int) RETURNS void LANGUAGE plpgsql
 SET search_path = public, pg_temp AS $$
-DECLARE base record; mark record; instant text := CASE which WHEN 'e' THEN 'effective_at' ELSE 'recorded_at' END;
+DECLARE base record; mark record; latest timestamptz; instant text := CASE which WHEN 'e' THEN 'effective_at' ELSE 'recorded_at' END;
 BEGIN
     SELECT xid::xid8 AS xid, transaction_id AS id INTO mark FROM ledger_sealmark;
     SELECT at, posted_minor, debits_pending, credits_pending INTO base FROM ledger_checkpoint
      WHERE account_id = account AND axis = which AND at < ends ORDER BY at DESC LIMIT 1;
+    SELECT until INTO latest FROM ledger_checkpoint WHERE account_id = account AND axis = which AND at = ends;
     EXECUTE format($sql$
         WITH instants AS (
             SELECT e.%1$I AS at, min(e.partner_id::text)::uuid AS partner_id, count(*) AS n,
@@ -117,7 +120,7 @@ BEGIN
                    coalesce(sum(e.amount_minor) FILTER (WHERE (e.layer = 1 AND e.amount_minor > 0) OR (e.layer = 2 AND e.amount_minor < 0)), 0) AS debits,
                    -coalesce(sum(e.amount_minor) FILTER (WHERE (e.layer = 1 AND e.amount_minor < 0) OR (e.layer = 2 AND e.amount_minor > 0)), 0) AS credits
               FROM ledger_entry e JOIN ledger_transaction t ON t.id = e.transaction_id
-             WHERE e.account_id = $1 AND e.%1$I > $2 AND e.%1$I < $3 AND (t.xid, t.id) <= ($4, $5)
+             WHERE e.account_id = $1 AND e.%1$I > $2 AND e.%1$I < $3 AND e.%1$I <= $11 AND (t.xid, t.id) <= ($4, $5)
              GROUP BY e.%1$I
         ), numbered AS (
             SELECT *, sum(n) OVER w AS so_far, sum(posted) OVER w AS posted_so_far, sum(debits) OVER w AS debits_so_far,
@@ -127,8 +130,8 @@ BEGIN
             -- Inside a piece lie the instants since the last cut; the cut's own instant lies on its edge.
             SELECT *, sum(n) OVER (PARTITION BY piece_before) - n AS inside FROM numbered
         ), cut AS (
-            INSERT INTO ledger_checkpoint (account_id, axis, at, partner_id, posted_minor, debits_pending, credits_pending, entries)
-            SELECT $1, $7, at, partner_id, $8 + posted_so_far, $9 + debits_so_far, $10 + credits_so_far, inside
+            INSERT INTO ledger_checkpoint (account_id, axis, at, partner_id, posted_minor, debits_pending, credits_pending, entries, until)
+            SELECT $1, $7, at, partner_id, $8 + posted_so_far, $9 + debits_so_far, $10 + credits_so_far, inside, at
               FROM sized WHERE piece > piece_before
             RETURNING at
         )
@@ -136,6 +139,6 @@ BEGIN
             SELECT coalesce(sum(n), 0) FROM instants WHERE at > coalesce((SELECT max(at) FROM cut), '-infinity'))
          WHERE account_id = $1 AND axis = $7 AND at = $3
     $sql$, instant) USING account, coalesce(base.at, '-infinity'), ends, mark.xid, mark.id, every, which,
-        coalesce(base.posted_minor, 0), coalesce(base.debits_pending, 0), coalesce(base.credits_pending, 0);
+        coalesce(base.posted_minor, 0), coalesce(base.debits_pending, 0), coalesce(base.credits_pending, 0), latest;
 END $$;
 REVOKE ALL ON FUNCTION ledger_roll(uuid[], text, int), ledger_split(uuid, text, timestamptz, int) FROM PUBLIC;

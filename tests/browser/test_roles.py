@@ -78,7 +78,11 @@ def test_the_second_factor_is_set_up_and_asked_for(desk, demo, settings):
     one = desk()
     one.sign_in(login)
     one.open("/admin/")
-    assert "/accounts/2fa/totp/activate/" in one.page.url  # nothing else opens before
+    assert "/accounts/reauthenticate/" in one.page.url  # nothing else opens before, and not to whoever finds the desk empty
+    one.picture("password-again")
+    one.page.fill("input[name=password]", login["password"])
+    one.page.click("button[type=submit]")
+    one.page.wait_for_url("**/accounts/2fa/totp/activate/")
     one.picture("second-factor")
     secret = one.page.input_value("#authenticator_secret")
     one.page.fill("input[name=code]", code(secret))

@@ -13,6 +13,8 @@ from django.conf import settings
 from django.contrib.auth.models import Group
 from django.test import Client
 
+from tests.settlement.conftest import bank, funded, rail, sandbox_process  # noqa: F401  a real bank for the pages too
+
 ARTIFACTS = Path(settings.BASE_DIR) / "artifacts" / "screenshots"
 
 

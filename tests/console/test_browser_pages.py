@@ -19,6 +19,10 @@ from operations.services.limits import ask_limit
 from partners import roles
 from partners.models import User
 from payos.kernel import clock, outbox, tenancy
+from settlement.models import Transfer
+from tests.conftest import client_for
+from tests.settlement.conftest import order
+from tests.settlement.test_transfers import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 AXE = Path(os.environ.get("PAYOS_AXE", Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"))
@@ -87,6 +91,34 @@ def test_trace_by_keyboard(day: list[Case], sign_in: Callable[..., Any], shot: C
     shot(page, "trace")
     assert accessible(page) == []
     assert page.faults == []
+
+
+def test_settlement_day(bank: Any, rail: Any, funded: Any, sign_in: Callable[..., Any], shot: Callable[..., None]) -> None:
+    """A day of transfers on the settlement dashboard, and one of them traced from the bank's reference."""
+    api = client_for(funded)
+    for n in range(6):
+        assert api.post("/v1/transfers", order(f"{10 + n}.00", reference=f"inv-{n}")).status_code == 201
+    until(["settled"])
+    api.post("/v1/transfers", order("7.00", reference="inv-late"))
+    outbox.drain()
+    with tenancy.platform_scope():
+        rollups.roll()
+        sent = Transfer.objects.get(reference="inv-3").submissions.get().reference
+    for dark in (False, True):
+        page = sign_in(roles.TREASURER, dark=dark)
+        page.goto(reverse("admin:console_settlement"))
+        assert page.locator("[data-panel=settlement_figures] >> text=100.00 %").is_visible()
+        shot(page, f"settlement{'-dark' if dark else ''}")
+        assert accessible(page) == []
+        assert page.faults == []
+    page.goto(reverse("admin:console_trace"))
+    page.wait_for_function("() => document.activeElement.name === 'q'")
+    page.keyboard.type(sent)
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".pc-life >> text=Transfer inv-3")
+    assert page.locator(".pc-life > li").count() >= 4
+    shot(page, "trace-transfer")
+    assert accessible(page) == []
 
 
 def test_approval_by_keyboard(monkeypatch: pytest.MonkeyPatch, day: list[Case], sign_in: Callable[..., Any], shot: Callable[..., None]) -> None:

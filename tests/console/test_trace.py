@@ -8,10 +8,14 @@ from typing import Any
 import pytest
 
 from console.trace import MOST_NODES, trace
-from ledger import services as ledger
+from ingestion.services import source_create
 from operations import services
-from payos.kernel import ids, outbox, tenancy
+from payos.kernel import clock, ids, outbox, tenancy
+from settlement.models import Transfer
 from tests.conftest import client_for
+from tests.ingestion.test_payments import send
+from tests.settlement.conftest import order
+from tests.settlement.test_transfers import until
 
 pytestmark = pytest.mark.django_db
 
@@ -56,4 +60,38 @@ def test_the_walk_is_bounded(partner: Any, platform: None) -> None:
     assert 0 < len(trace("same").nodes) <= MOST_NODES
 
 
-assert ledger
+
+def test_the_whole_life_of_a_transfer_from_any_of_its_names(api: Any, bank: Any, rail: Any, funded: Any, other_partner: Any) -> None:
+    made = api.post("/v1/transfers", order(reference="inv-77")).json()
+    until(["settled"])
+    outbox.drain()
+    with tenancy.platform_scope():
+        transfer = Transfer.objects.get()
+        sent = transfer.submissions.get()
+        names = [made["id"], str(transfer.pk), "inv-77", sent.reference, transfer.settlement_batch.public_id, ids.encode("txn", transfer.settled_transaction_id)]
+        lives = {name: {node.key for node in trace(name).nodes} for name in names}
+        whole = trace(made["id"])
+    kinds = [node.type for node in whole.nodes]
+    assert {"transfer", "settlement_batch", "ledger_transaction", "event"} <= set(kinds) and whole.complete
+    assert kinds.count("ledger_transaction") == 2  # the hold and its posting
+    assert all(life == lives[made["id"]] for life in lives.values()), {name: len(life) for name, life in lives.items()}
+    answer = api.get("/v1/trace/inv-77").json()
+    assert answer["steps"][0]["amount"] == "10.00" and {step["object"] for step in answer["steps"]} == set(kinds)
+    assert any(tie["how"] == "settled by" for tie in answer["ties"])
+    for name in names:
+        assert client_for(other_partner).get(f"/v1/trace/{name}").status_code == 404
+
+
+def test_the_whole_life_of_a_payment(client: Any, partner: Any) -> None:
+    with tenancy.platform_scope():
+        source = source_create(partner=partner, livemode=False, name="core", adapter="generic")
+    body = {"reference_number": "RCPT-9", "amount": "12.34", "currency": "USD", "payment_date": clock.now().isoformat(), "loan_account_number": "L-9"}
+    answer = send(client, source, body)
+    assert answer.status_code < 300, answer.content
+    with tenancy.platform_scope():
+        found = trace("RCPT-9")
+        assert [node.type for node in found.nodes if node.key in found.starts] == ["payment"]
+        assert {"payment", "ledger_transaction", "event"} <= {node.type for node in found.nodes}
+        posting = next(node for node in found.nodes if node.type == "ledger_transaction")
+        assert posting.amount_minor == 1234 and trace(posting.public_id).nodes[0].type in {"payment", "ledger_transaction"}
+        assert "payment" in {node.type for node in trace(posting.public_id).nodes}

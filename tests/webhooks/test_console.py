@@ -128,3 +128,23 @@ def test_an_auditor_looks_and_sends_nothing(administrator, partner, receiver):
     assert auditor.post(f"{page}send/", {"event_type": "webhook.test"}).status_code == 403
     assert auditor.post(f"{page}verify/", {}).status_code == 403
     assert receiver.requests == []
+
+
+def test_a_case_is_worked_from_the_case(partner, receiver):
+    from operations.models import Case
+
+    endpoint = register(partner, receiver.url("/status/410"))
+    publish(partner)
+    deliver()
+    case, operator = Case.objects.get(kind="webhook_disabled"), person(roles.OPERATOR)
+    shown = text(operator.get(reverse("admin:operations_case_change", args=[case.pk])))
+    assert "Enable with replay" in shown and "Test the endpoint" in shown
+    Endpoint.objects.update(url=receiver.url("/ok"))
+    operator.post(reverse("admin:operations_case_act", args=[case.pk, "claim"]))
+    answer = operator.post(reverse("admin:operations_case_act", args=[case.pk, "enable_endpoint"]))
+    assert answer.status_code in {200, 302}, answer.content
+    endpoint.refresh_from_db()
+    case.refresh_from_db()
+    assert endpoint.enabled and case.state == "resolved"
+    deliver()
+    assert Delivery.objects.get().state == DeliveryState.DELIVERED

@@ -1,12 +1,10 @@
 # pip install standardwebhooks flask
-import os
-
 from flask import Flask, request
 from standardwebhooks import Webhook, WebhookVerificationError
-from your_queue import enqueue_once
+from your_code import WEBHOOK_SECRET, enqueue_once
 
 app = Flask(__name__)
-webhook = Webhook(os.environ["WEBHOOK_SECRET"])  # whsec_...
+webhook = Webhook(WEBHOOK_SECRET)  # whsec_...
 
 
 @app.post("/webhooks")

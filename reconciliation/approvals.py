@@ -1,0 +1,68 @@
+"""Acts of reconciliation that need a second person: rules becoming active, and write-offs over a role's limit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from operations.services import register_approval_action
+from payos.kernel.money import display
+from reconciliation import services
+from reconciliation.models import BankAccount, Rule, StatementLine
+from reconciliation.services import deciding
+
+
+def _rule(params: dict[str, Any]) -> Rule:
+    return Rule.objects.get(pk=params["rule"])
+
+
+def _activate(params: dict[str, Any], approval: Any) -> dict[str, Any]:
+    services.activate_rule(rule=_rule(params))
+    return {"state": "active"}
+
+
+def _preview_rule(params: dict[str, Any]) -> dict[str, Any]:
+    rule = _rule(params)
+    trial = rule.trials.order_by("-id").first()
+    found = trial.result if trial else {}
+    return {
+        "summary": f"Activate {rule}: {rule.get_action_display().lower()} where "
+        + " and ".join(f"{c['field']} {c['operator']} {c['value']}" for c in rule.conditions),
+        "changes": {"matches before": found.get("matched_before"), "matches after": found.get("matched_after"), "samples": found.get("samples", [])[:10]},
+    }
+
+
+def _ends(params: dict[str, Any]) -> tuple[BankAccount, list[StatementLine]]:
+    return BankAccount.objects.get(pk=params["account"]), list(StatementLine.objects.filter(pk__in=params["lines"]).order_by("pk"))
+
+
+def _write_off(params: dict[str, Any], approval: Any) -> dict[str, Any]:
+    account, lines = _ends(params)
+    match = services.match_by_hand(account=account, lines=lines, items=params["items"], write_off=True, note=approval.reason)
+    return {"match": match.public_id}
+
+
+def _preview_write_off(params: dict[str, Any]) -> dict[str, Any]:
+    account, lines = _ends(params)
+    left = deciding.residual(lines=lines, items=params["items"])
+    return {
+        "summary": f"Match {len(lines)} lines with {len(params['items'])} items of {account} and write off {display(left, account.currency)}",
+        "entries": [
+            {"account": account.cash_code, "amount_minor": left, "currency": account.currency},
+            {"account": "writeoffs", "amount_minor": -left, "currency": account.currency},
+        ],
+    }
+
+
+def register() -> None:
+    register_approval_action(
+        "reconciliation.rule_activate",
+        execute=_activate,
+        preview=_preview_rule,
+        fingerprint=lambda params: f"{_rule(params).version}:{_rule(params).conditions}:{_rule(params).action}:{_rule(params).state}",
+    )
+    register_approval_action(
+        "reconciliation.write_off",
+        execute=_write_off,
+        preview=_preview_write_off,
+        fingerprint=lambda params: "|".join(f"{line.pk}:{line.state}:{line.amount_minor}" for line in _ends(params)[1]),
+    )

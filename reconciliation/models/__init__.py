@@ -1,0 +1,17 @@
+from reconciliation.models.outcome import BalanceProof, Discrepancy, Match, MatchItem, Run, Suggestion
+from reconciliation.models.rule import Rule, RuleTrial
+from reconciliation.models.statement import BankAccount, Statement, StatementLine
+
+__all__ = [
+    "BalanceProof",
+    "BankAccount",
+    "Discrepancy",
+    "Match",
+    "MatchItem",
+    "Rule",
+    "RuleTrial",
+    "Run",
+    "Statement",
+    "StatementLine",
+    "Suggestion",
+]
