@@ -28,7 +28,7 @@ WORK = (
     " recon_known_e recon_token recon_crowded recon_same recon_chosen recon_bag recon_bag_row recon_bag_sum"
     " recon_bag_hit recon_bag_item recon_bag_kept recon_crowd recon_near recon_claimed recon_scored recon_bunch_item"
     " recon_bunch recon_bunch_total recon_line recon_bunch_hit recon_bunch_sure recon_bunch_row recon_bunch_all recon_bunch_no recon_bunch_offer recon_left recon_unsettled recon_double"
-    " recon_type_i recon_type_e recon_whole recon_block recon_tie recon_found recon_part recon_cluster"
+    " recon_type_i recon_type_e recon_whole recon_batch recon_rest_i recon_rest_e recon_block recon_tie recon_found recon_part recon_cluster"
 ).split()
 
 
@@ -96,15 +96,18 @@ class Run:
         rules.ignore(self.connection, self.spec)
 
     def exact(self) -> None:
-        self.sql("exact.sql")
+        self.sql("exact.sql", level_one="true" if 1 in self.spec.levels else "false")
         self.connection.execute("ANALYZE recon_pair")
 
-    def batches(self) -> None:
-        self.sql("batches.sql")
+    def rest(self) -> None:
+        for side, letter in (("internal", "i"), ("external", "e")):
+            self.sql("rest.sql", side=side, letter=letter)
+        if 4 in self.spec.levels:
+            self.sql("batches.sql")
 
     def open_rows(self) -> None:
-        for side, letter in (("internal", "i"), ("external", "e")):
-            self.sql("open.sql", side=side, letter=letter)
+        for letter in "ie":
+            self.sql("open.sql", letter=letter)
 
     def tokens(self) -> None:
         grams = {f"grams_{letter}": self.texts("grams.sql", letter=letter) for letter in "ie"}
@@ -185,10 +188,8 @@ class Run:
     def go(self) -> Result:
         levels = set(self.spec.levels)
         self.phase("prepare", self.prepare)
-        if 1 in levels:
-            self.phase("level 1", self.exact)
-        if 4 in levels:
-            self.phase("level 4 whole batches", self.batches)
+        self.phase("level 1", self.exact)
+        self.phase("level 4 whole batches", self.rest)
         self.phase("normalise", self.open_rows)
         self.phase("texts", self.tokens)
         # References and bags are worked out for every run: what disagrees under one reference is classified by them.

@@ -114,7 +114,6 @@ class Texts:
             "batch_words": BATCH_WORDS,
             "fx_words": FX_WORDS,
             "transposed": TRANSPOSED,
-            "whole_days": days_apart(spec, closed, "max(i.day)", "l.day", "i.currency"),
             "bunch_days": days_apart(spec, closed, "g.last_day", "l.day", "g.currency"),
         }
 

@@ -1,21 +1,4 @@
--- Where a run leaves its results. One-to-one matches are one narrow row each; groups have their items beside them.
-CREATE TEMP TABLE recon_pair (
-    i int NOT NULL,
-    e int NOT NULL,
-    level smallint NOT NULL,
-    method text NOT NULL,
-    confidence smallint NOT NULL,
-    days smallint NOT NULL,
-    difference_minor bigint NOT NULL DEFAULT 0,
-    fee_minor bigint,
-    reference_kind smallint NOT NULL,
-    score smallint,
-    rivals smallint NOT NULL DEFAULT 0,
-    evidence jsonb,
-    i_id text NOT NULL,
-    e_id text NOT NULL,
-    reference text NOT NULL
-);
+-- Where a run leaves its results, beside recon_pair of exact.sql: groups with their items, and what is left.
 CREATE TEMP TABLE recon_group (
     match_no int NOT NULL,
     level smallint NOT NULL DEFAULT 4,
