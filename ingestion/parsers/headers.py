@@ -46,7 +46,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     ),
     "balance": (
         "balance", "running balance", "saldo", "saldo na mutatie", "solde", "kontostand", "balance after", "closing balance", "saldo po operacji", "konecny stav", "koncovy stav",
-        "saldo nach buchung", "balance eur", "account balance", "available balance", "ledger balance", "saldo contabile", "zustatek", "book balance",
+        "saldo nach buchung", "balance eur", "account balance", "available balance", "ledger balance", "running bal", "saldo na trn", "solde progressif", "saldo eur", "saldo contabile", "zustatek", "book balance",
     ),
     "account": (
         "account", "account number", "account no", "iban", "konto", "kontonummer", "rekening", "rekeningnummer", "compte", "cuenta", "conto", "konta",
@@ -131,6 +131,15 @@ def _settle(columns: dict[str, int], names: list[str]) -> None:
         del columns["credit"]
     elif "debit" in columns and "credit" not in columns and "amount" in columns:
         del columns["debit"]
+    if "amount" not in columns and not {"credit", "debit"} & columns.keys():
+        # "Débit euros", "Credit (KES)", "Withdrawal Amt": the first word decides.
+        for index, name in enumerate(names):
+            for side in ("credit", "debit"):
+                if name.split()[:1] and name.split()[0] in WORDS[side] and side not in columns and not any(mark in name.split() for mark in ("card", "limit", "interest", "note", "type")):
+                    columns[side] = index
+        if len({"credit", "debit"} & columns.keys()) == 1:
+            columns.pop("credit", None)
+            columns.pop("debit", None)
     if "amount" not in columns and not {"credit", "debit"} & columns.keys():
         # A header such as "Amount (KES)" or "Betrag in CHF" counts where nothing better is there.
         for index, name in enumerate(names):

@@ -9,7 +9,17 @@ from dataclasses import dataclass, field
 from ingestion.parsers import headers
 from ingestion.parsers.profiles import Profile
 from ingestion.parsers.records import Unreadable
-from ingestion.parsers.values import Dates, Numbers, cell_text, date_order, decimal_mark, is_amount, is_date, plain
+from ingestion.parsers.values import (
+    Dates,
+    Numbers,
+    cell_text,
+    date_order,
+    decimal_mark,
+    direction,
+    is_amount,
+    is_date,
+    plain,
+)
 
 #: Rows looked at before the rest is read.
 SAMPLE_ROWS = 400
@@ -154,6 +164,9 @@ def _settle(layout: Layout, sample: list[list[str]], delimiter: str) -> None:
         places = [layout.columns[name] for name in fields if name in layout.columns]
         return [row[at] for row in body for at in places if at < len(row) and row[at]]
 
+    if profile is None and "direction" not in layout.columns and "amount" in layout.columns:
+        _find_direction(layout, body)
+
     decimal = (profile.decimal if profile else "") or decimal_mark(
         cells("amount", "credit", "debit", "gross", "fee", "net", "balance"), "," if delimiter == ";" and not profile else "."
     )
@@ -174,6 +187,19 @@ def _settle(layout: Layout, sample: list[list[str]], delimiter: str) -> None:
                 break
     if layout.header_row > 0:
         _preamble(layout, sample[: layout.header_row])
+
+
+def _find_direction(layout: Layout, body: list[list[str]]) -> None:
+    """Unsigned amounts beside a column that says nothing but debit or credit: that column is their sign."""
+    at = layout.columns["amount"]
+    rows = [row for row in body if at < len(row) and is_amount(row[at])]
+    if not rows or any(row[at].lstrip().startswith(("-", "(", "−")) or row[at].rstrip().endswith("-") for row in rows):
+        return
+    for column in range(layout.width()):
+        words = {row[column].upper() for row in rows if column < len(row)}
+        if column != at and words and words != {""} and all(len(word) > 1 and direction(word) is not None for word in words):
+            layout.columns["direction"] = column
+            return
 
 
 def _known(code: str) -> bool:

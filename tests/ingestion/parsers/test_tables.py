@@ -166,3 +166,25 @@ def test_ndjson_goes_on_after_a_bad_line() -> None:
 def test_json_amounts_without_a_point_are_not_guessed() -> None:
     with pytest.raises(Unreadable, match="minor units"):
         Read('[{"date":"2026-01-01","amount":100,"currency":"EUR"}]')
+
+
+def test_unsigned_amounts_take_their_sign_from_a_debit_credit_column() -> None:
+    read = Read("Account Number,Transaction Description,Transaction Date,Transaction Type,Transaction Amount,Balance\n1,A,01/31/26,Debit,5.00,95.00\n1,B,02/01/26,Credit,7.00,102.00\n")
+    assert read.amounts == [-500, 700] and read.statements[0].balances_ok is True
+
+
+def test_american_bank_with_a_summary_on_top() -> None:
+    read = Read(
+        'Description,,Summary Amt.\nBeginning balance as of 01/01/2026,,"1,000.00"\nTotal credits,,"2,500.00"\n\nDate,Description,Amount,Running Bal.\n'
+        '01/01/2026,Beginning balance as of 01/01/2026,,"1,000.00"\n01/14/2026,"PAYROLL, INC","2,500.00","3,500.00"\n01/15/2026,RENT,"-1,200.00","2,300.00"\n'
+    )
+    assert read.amounts == [250000, -120000] and read.statements[0].balances_ok is True
+
+
+def test_headers_with_a_currency_word_behind() -> None:
+    assert Read("Date;Libellé;Débit euros;Crédit euros\n31/01/2026;A;5,00;\n01/02/2026;B;;7,50\n").amounts == [-500, 750]
+
+
+def test_headerless_statement_with_balances_beside_the_amount() -> None:
+    read = Read("123456789\tEUR\t20260102\t100,00\t90,00\t20260102\t-10,00\tRent\n123456789\tEUR\t20260103\t90,00\t95,50\t20260103\t5,50\tGift\n")
+    assert read.amounts == [-1000, 550]
