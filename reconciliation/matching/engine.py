@@ -23,7 +23,7 @@ from reconciliation.matching.spec import Spec
 
 ROUNDS = 8
 WORK = (
-    "recon_pair recon_group recon_group_item recon_suggestion recon_discrepancy recon_duplicate recon_ignored"
+    "recon_pair recon_group recon_group_item recon_suggestion recon_discrepancy recon_duplicate recon_ignored recon_label recon_ruled"
     " recon_candidate recon_repeated recon_member_i recon_member_e recon_open_i recon_open_e recon_known_i"
     " recon_known_e recon_token recon_crowded recon_same recon_chosen recon_bag recon_bag_row recon_bag_sum"
     " recon_bag_hit recon_bag_item recon_bag_kept recon_crowd recon_near recon_claimed recon_scored recon_bunch_item"
@@ -169,6 +169,7 @@ class Run:
 
     def summarise(self) -> None:
         self.sql("views.sql")
+        rules.apply(self.connection, self.spec)
         result, run = self.result, self.connection.execute
         result.internal, result.external = self.count("recon_internal"), self.count("recon_external")
         pairs = self.count("recon_pair")
@@ -201,6 +202,8 @@ class Run:
             self.phase("level 4 totals", self.totals)
         self.phase("classify", self.classify)
         self.phase("results", self.summarise)
+        # The session was tuned for whole sides; whoever reads the results goes on as usual.
+        self.connection.execute("SET LOCAL enable_nestloop TO DEFAULT")
         return self.result
 
 

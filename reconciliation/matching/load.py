@@ -79,6 +79,8 @@ def load_query(connection: psycopg.Connection, side: str, query: str, params: di
         f" batch_id, fee_minor) {query}",
         params,
     )
+    # The application reads results row by row; files are read as a whole and need no index.
+    connection.execute(f"CREATE UNIQUE INDEX ON recon_{side} (rid)")  # type: ignore[arg-type]
     return done.rowcount
 
 

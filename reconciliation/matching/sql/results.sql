@@ -27,6 +27,7 @@ CREATE TEMP TABLE recon_discrepancy (
 );
 -- Rows that look like another of their own side: (side, the row, the row that counts).
 CREATE TEMP TABLE recon_duplicate (side "char" NOT NULL, rid int NOT NULL, twin int);
+CREATE TEMP TABLE recon_label (match_no int NOT NULL, label text NOT NULL);
 CREATE TEMP TABLE recon_ignored (side "char" NOT NULL, rid int NOT NULL, rule text NOT NULL, reason text NOT NULL);
 -- References with one counterpart each, evidence by kind; see keys.sql and fuzzy.sql.
 CREATE TEMP TABLE recon_candidate (
