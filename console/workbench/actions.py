@@ -186,7 +186,7 @@ def _balances(case: Case) -> bool:
 
 def _describe_top(case: Case) -> str:
     top = bench.top_suggestion(bench.discrepancy_of(case))
-    return "" if top is None else f"{top.confidence} %: {bench.in_words(top.reason)}."
+    return "" if top is None else f"{top.confidence} %: {bench.in_words(top.reason, case.currency)}."
 
 
 def _take_back_match(case: Case) -> None:

@@ -10,6 +10,7 @@ from django.contrib.auth.models import Group
 from django.test import Client
 from django.urls import reverse
 
+from console import rollups
 from console.reports import services as reports
 from console.trace import trace
 from console.workbench import actions, bench
@@ -240,6 +241,9 @@ def test_the_bench_by_keyboard(rail: Any, funded: Any, account: BankAccount, sig
     page.wait_for_function("() => document.getElementById('queue-says').textContent.includes('is taken back')")
     with tenancy.platform_scope():
         assert Match.objects.get(level=0).state == "undone"
+    with tenancy.platform_scope():
+        services.prove(account=account, on=clock.today())
+        rollups.roll()
     dark = sign_in(roles.OPERATOR, dark=True)
     dark.goto(reverse("admin:console_reconciliation"))
     shot(dark, "reconciliation-dark")
