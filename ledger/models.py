@@ -181,6 +181,9 @@ class Balance(models.Model):
             ),
         ]
 
+    def __str__(self) -> str:
+        return f"{self.account_id} slot {self.slot}"
+
 
 class Hold(models.Model):
     """How much of a pending transaction is still held. Written by the entries' trigger only."""
@@ -249,6 +252,9 @@ class Chain(models.Model):
     class Meta:
         default_permissions = ()
 
+    def __str__(self) -> str:
+        return f"{self.partner_id} at {self.position}"
+
 
 class Seal(models.Model):
     """The place of a transaction in the chain, and the hash over it and everything before."""
@@ -292,6 +298,9 @@ class Checkpoint(models.Model):
     class Meta:
         default_permissions = ()
 
+    def __str__(self) -> str:
+        return f"{self.account_id} {self.axis} {self.at}"
+
 
 class SealMark(models.Model):
     """Up to where transactions are sealed: everything the database had finished before this transaction number."""
@@ -305,4 +314,5 @@ class SealMark(models.Model):
     class Meta:
         default_permissions = ()
 
-
+    def __str__(self) -> str:
+        return str(self.xid)
