@@ -173,8 +173,12 @@ def _settle(layout: Layout, sample: list[list[str]], delimiter: str) -> None:
     layout.numbers = Numbers(decimal, profile.minor_units if profile else False)
     order = profile.date_order if profile else ""
     if not order:
-        american = delimiter in (",", "\t", "") and decimal == "." and {"USD"} >= set(cells("currency"))
-        order, proven = date_order(cells("booking_date", "value_date"), "mdy" if american else "dmy")
+        dates = cells("booking_date", "value_date")
+        american = (
+            decimal == "." and {"USD"} >= set(cells("currency")) and all("/" in text for text in dates)
+            and (layout.header_row < 0 or any("date" in plain(name).split() for name in layout.names))
+        )  # fmt: skip
+        order, proven = date_order(dates, "mdy" if american else "dmy")
         if not proven:
             layout.assumed.append(f"the dates can be read two ways; they are read as {order}")
     layout.dates = Dates("mdy" if order == "mdy" else "dmy")
@@ -187,6 +191,11 @@ def _settle(layout: Layout, sample: list[list[str]], delimiter: str) -> None:
                 break
     if layout.header_row > 0:
         _preamble(layout, sample[: layout.header_row])
+    if profile is None and "account" in layout.columns:
+        # A column with the account of the statement says the same almost everywhere; another one is the other side's.
+        accounts = cells("account")
+        if layout.account or len(set(accounts)) > max(3, len(body) // 4) or len(accounts) < len([row for row in body if any(row)]) // 2:
+            layout.columns.setdefault("counterparty_account", layout.columns.pop("account"))
 
 
 def _find_direction(layout: Layout, body: list[list[str]]) -> None:
@@ -213,7 +222,7 @@ def _preamble(layout: Layout, rows: list[list[str]]) -> None:
         line = " ".join(cell for cell in row if cell)
         match = _PREAMBLE_ACCOUNT.search(line)
         if match and not layout.account and any(char.isdigit() for char in match[1]):
-            layout.account = match[1].strip()
+            layout.account = match[1].split(" / ")[0].strip()
         if not layout.currency and re.search(r"currency|devise|w[äa]hrung|valuta|moneda|waluta|munt", line, re.IGNORECASE):
             code = next((code for code in _CURRENCY_IN_NAME.findall(line) if _known(code)), "")
             layout.currency = code

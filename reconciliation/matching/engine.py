@@ -50,12 +50,15 @@ class Result:
 
 
 class Run:
-    def __init__(self, connection: psycopg.Connection, spec: Spec, progress: Callable[[str], None]) -> None:
+    def __init__(
+        self, connection: psycopg.Connection, spec: Spec, progress: Callable[[str], None], shared: bool = False
+    ) -> None:
         self.connection = connection
         self.spec = spec
         self.progress = progress
         self.result = Result()
-        self.texts = Texts(spec, {})
+        self.shared = shared
+        self.texts = Texts(spec, {}, shared)
 
     def sql(self, name: str, **more: str) -> None:
         self.connection.execute(self.texts(name, **more))  # type: ignore[arg-type]
@@ -75,11 +78,15 @@ class Run:
     def prepare(self) -> None:
         run = self.connection.execute
         for table in WORK:
-            run(f"DROP TABLE IF EXISTS pg_temp.{table} CASCADE")  # type: ignore[arg-type]
+            run(self.texts.fill(f"DROP TABLE IF EXISTS pg_temp.{table} CASCADE"))  # type: ignore[arg-type]
         run(f"SET LOCAL work_mem = '{self.spec.work_mem}'")  # type: ignore[arg-type]
         # Estimates over hashed keys are poor, and a wrong nested loop costs hours where a hash join costs a second.
         run("SET LOCAL enable_nestloop = off")
         run("SET LOCAL jit = off")
+        if self.shared:
+            run("SET LOCAL max_parallel_workers_per_gather = 2")
+            run("SET LOCAL parallel_setup_cost = 100")
+            run("SET LOCAL parallel_tuple_cost = 0.01")
         run("ANALYZE recon_internal")
         run("ANALYZE recon_external")
         self.sql("functions.sql")
@@ -91,7 +98,7 @@ class Run:
             if day is not None
         ]
         closed = self.spec.closed_days(min(days).year, max(days).year) if days else {}
-        self.texts = Texts(self.spec, closed)
+        self.texts = Texts(self.spec, closed, self.shared)
         self.sql("results.sql")
         rules.ignore(self.connection, self.spec)
 
@@ -139,7 +146,7 @@ class Run:
 
     def similar(self) -> None:
         self.sql("pairs.sql")
-        self.connection.execute("CREATE TEMP TABLE recon_scored (LIKE recon_candidate) ON COMMIT DROP")
+        self.connection.execute(self.texts.fill("CREATE TEMP TABLE recon_scored (LIKE recon_candidate) ON COMMIT DROP"))  # type: ignore[arg-type]
         scorer = Scorer(self.connection, self.spec, self.texts)
         if 3 in self.spec.levels:
             scorer.run()
@@ -169,7 +176,7 @@ class Run:
 
     def summarise(self) -> None:
         self.sql("views.sql")
-        rules.apply(self.connection, self.spec)
+        rules.apply(self.connection, self.spec, self.texts)
         result, run = self.result, self.connection.execute
         result.internal, result.external = self.count("recon_internal"), self.count("recon_external")
         pairs = self.count("recon_pair")
@@ -207,6 +214,11 @@ class Run:
         return self.result
 
 
-def run(connection: psycopg.Connection, spec: Spec, progress: Callable[[str], None] = nothing) -> Result:
-    """Match what `load` has put into recon_internal and recon_external. Call it inside a transaction."""
-    return Run(connection, spec, progress).go()
+def run(
+    connection: psycopg.Connection, spec: Spec, progress: Callable[[str], None] = nothing, *, shared: bool = False
+) -> Result:
+    """Match what `load` has put into recon_internal and recon_external. Call it inside a transaction.
+
+    `shared`: both tables stand in a schema of the run's own (see scratch.py), as will everything else.
+    """
+    return Run(connection, spec, progress, shared).go()

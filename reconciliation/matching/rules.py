@@ -7,6 +7,7 @@ from typing import Any
 import psycopg
 
 from payos.kernel import sqlfile
+from reconciliation.matching.macros import Texts
 from reconciliation.matching.spec import NUMBER_OPERATORS, Condition, Rule, Spec
 
 OPERATORS = {
@@ -55,13 +56,13 @@ def ignore(connection: psycopg.Connection, spec: Spec) -> None:
                 )
 
 
-def apply(connection: psycopg.Connection, spec: Spec) -> None:
+def apply(connection: psycopg.Connection, spec: Spec, texts: Texts) -> None:
     """After the levels: what a rule only lets suggest is taken back from the matches; what it labels is labelled."""
     for rule in sorted(spec.rules, key=lambda rule: (rule.priority, rule.id)):
         if rule.action not in {"suggest", "label"}:
             continue
-        connection.execute("DROP TABLE IF EXISTS pg_temp.recon_ruled")
-        connection.execute("CREATE TEMP TABLE recon_ruled (match_no int)")
+        connection.execute("DROP TABLE IF EXISTS recon_ruled")
+        connection.execute(texts.fill("CREATE TEMP TABLE recon_ruled (match_no int)"))  # type: ignore[arg-type]
         for side, letter in (("internal", "I"), ("external", "E")):
             if rule.side in {side, "both"}:
                 text, values = where(rule)

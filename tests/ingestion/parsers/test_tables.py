@@ -188,3 +188,17 @@ def test_headers_with_a_currency_word_behind() -> None:
 def test_headerless_statement_with_balances_beside_the_amount() -> None:
     read = Read("123456789\tEUR\t20260102\t100,00\t90,00\t20260102\t-10,00\tRent\n123456789\tEUR\t20260103\t90,00\t95,50\t20260103\t5,50\tGift\n")
     assert read.amounts == [-1000, 550]
+
+
+def test_the_other_sides_account_is_not_the_statements() -> None:
+    read = Read('"Date","Payee","Account number","Amount (EUR)"\n"2026-01-02","Shop","NL1","-5.5"\n"2026-01-03","Bar","NL2","-1.0"\n')
+    assert len(read.statements) == 1 and read.lines[0].counterparty_account == "NL1" and read.statements[0].account == ""
+    own = Read('"Kontonummer:";"DE12345678901234567890 / Girokonto"\n\n"Buchungstag";"Verwendungszweck";"Kontonummer";"Betrag (EUR)"\n"31.01.2026";"Ref";"DE1";"-1.234,50"\n')
+    assert own.statements[0].account == "DE12345678901234567890" and own.lines[0].counterparty_account == "DE1"
+
+
+def test_dates_of_banks_that_write_the_day_first() -> None:
+    read = Read("Fecha,Concepto,Cargo,Abono,Saldo\n02/01/2026,SPEI,,5.00,15.00\n03/01/2026,COM,1.00,,14.00\n")
+    assert read.lines[0].booking_date == date(2026, 1, 2) and read.statements[0].balances_ok is True
+    assert Read("Date,Description,Amount\n02/01/2026,A,1.00\n").lines[0].booking_date == date(2026, 2, 1)
+    assert Read("Date,Narrative,Amount\n02-01-2026,A,1.00\n").lines[0].booking_date == date(2026, 1, 2)
