@@ -120,7 +120,7 @@ def _read(response: httpx.Response) -> Answer:
 def answer_of(item: dict[str, Any]) -> Answer:
     """A transfer as the bank describes it, in an answer or a webhook."""
     status, code = item.get("status"), str(item.get("code") or "")
-    known = {"rail_reference": str(item.get("id") or ""), "executed_minor": item.get("executed_amount_minor")}
+    known: dict[str, Any] = {"rail_reference": str(item.get("id") or ""), "executed_minor": item.get("executed_amount_minor")}
     if status == "settled":
         return Answer(SETTLED, **known)
     if status == "pending":
