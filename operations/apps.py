@@ -8,11 +8,13 @@ class OperationsConfig(AppConfig):
     verbose_name = "Operations"
 
     def ready(self) -> None:
+        from operations import ledger_periods
         from operations.services import limits
         from payos.kernel import outbox
 
         outbox.on_parked(_parked)
         limits.register()
+        ledger_periods.register()
 
 
 def _parked(event: Any, error: str) -> None:
