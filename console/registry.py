@@ -95,6 +95,9 @@ class Node:
     link: str = ""  # its page in the console
     facts: list[tuple[str, str]] = field(default_factory=list)
     neighbours: list[tuple[str, Key]] = field(default_factory=list)  # (how they are tied, what)
+    # What it holds many of (a batch its transfers). Followed only from what was asked for: the life of one transfer is not
+    # the life of its neighbours in the batch.
+    contents: list[tuple[str, Key]] = field(default_factory=list)
 
     @property
     def key(self) -> Key:
@@ -119,3 +122,15 @@ TRACE_SOURCES: list[TraceSource] = []
 def trace_source(source: TraceSource) -> None:
     if source not in TRACE_SOURCES:
         TRACE_SOURCES.append(source)
+
+
+# (type, ids) -> id -> ties: what a higher app knows about a lower app's things, such as the matches of a payment.
+MORE_TIES: list[Callable[[str, Sequence[str]], dict[str, list[tuple[str, Key]]]]] = []
+
+
+def more_ties(type: str, ids: Sequence[str]) -> dict[str, list[tuple[str, Key]]]:
+    found: dict[str, list[tuple[str, Key]]] = {}
+    for source in MORE_TIES:
+        for key, ties in source(type, ids).items():
+            found.setdefault(key, []).extend(ties)
+    return found

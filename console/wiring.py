@@ -22,6 +22,10 @@ MODULES: dict[str, tuple[str, ...]] = {
     "console.panels.branch": ("ingestion", "settlement"),
     "console.trace.ingestion": ("ingestion", "ledger"),
     "console.trace.settlement": ("settlement", "ledger"),
+    "console.panels.reconciliation": ("reconciliation", "ledger"),
+    "console.trace.reconciliation": ("reconciliation", "ledger"),
+    "console.workbench.actions": ("reconciliation",),
+    "console.reports.reconciliation": ("reconciliation", "ledger"),
     "console.reports.settlement": ("settlement",),
     "console.reports.build": ("operations",),
     "console.reports.statement": ("ledger",),
@@ -29,7 +33,7 @@ MODULES: dict[str, tuple[str, ...]] = {
 
 
 # source of hourly sums -> the app it reads
-ROLLUPS: dict[str, str] = {"cases_opened": "operations", "cases_resolved": "operations", "deliveries": "webhooks", "payments": "ingestion", "transfers": "settlement"}
+ROLLUPS: dict[str, str] = {"cases_opened": "operations", "cases_resolved": "operations", "deliveries": "webhooks", "payments": "ingestion", "transfers": "settlement", "statement_lines": "reconciliation"}
 
 
 def connect() -> None:
@@ -55,4 +59,8 @@ def _pages() -> None:
     register_page("console/branches/", dashboards.branch_list, "console_branches")
     register_page("console/branches/<uuid:key>/", dashboards.branch_page, "console_branch")
     register_page("console/branches/<uuid:key>/grid/", dashboards.branch_grid, "console_branch_grid")
+    if apps.is_installed("reconciliation"):
+        from console.workbench import views as workbench
+
+        workbench.register()
     register_page("console/trace/", trace.trace_page, "console_trace")

@@ -4,17 +4,29 @@ from __future__ import annotations
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.template.response import TemplateResponse
 from django.urls import reverse
 from unfold.decorators import action, display
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from ingestion import channels, services
-from ingestion.models import Payment, PaymentReference, PaymentStaging, RawMessage, Source, StagingProcessLog
+from ingestion.models import (
+    Payment,
+    PaymentReference,
+    PaymentStaging,
+    RawMessage,
+    Source,
+    SourceFile,
+    StagingProcessLog,
+)
+from partners.models import Partner
 from payos.kernel.admin import PayosModelAdmin, ReadOnlyModelAdmin
 from payos.kernel.errors import Problem
-from payos.kernel.forms import ReasonForm
+from payos.kernel.forms import DialogForm, ReasonForm
 from payos.kernel.money import display as show_money
 
 STATES = {"recorded": "info", "settled": "warning", "reconciled": "success", "reversed": "danger", "disputed": "danger"}
@@ -114,9 +126,6 @@ class SourceAdmin(PayosModelAdmin):
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "adapter":
-            from django import forms
-            from unfold.widgets import UnfoldAdminSelectWidget
-
             return forms.ChoiceField(choices=[(name, name) for name in channels.ADAPTERS], widget=UnfoldAdminSelectWidget)
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
@@ -161,3 +170,60 @@ class SourceAdmin(PayosModelAdmin):
         secret = services.source_rotate(source=Source.objects.get(pk=object_id))
         messages.success(request, f"The new secret, shown once: {secret}")
         return redirect(reverse("admin:ingestion_source_change", args=[object_id]))
+
+
+class UploadForm(DialogForm):
+    partner = forms.ModelChoiceField(queryset=Partner.objects.all(), required=False, widget=UnfoldAdminSelectWidget, help_text="Empty: an account of the platform.")
+    file = forms.FileField(label="Statement or report")
+    format = forms.CharField(required=False, max_length=40, widget=UnfoldAdminTextInputWidget, help_text="Empty: found by looking.")
+
+
+@admin.register(SourceFile)
+class SourceFileAdmin(ReadOnlyModelAdmin):
+    list_display = ["created_at", "name", "show_state", "came_by", "size", "times_seen", "show_facts", "partner"]
+    list_filter = ["state", "came_by"]
+    list_select_related = ["partner"]
+    search_fields = ["name", "=sha256"]
+    date_hierarchy = "created_at"
+    actions_list = ["upload"]
+    actions_detail = ["read_again"]
+
+    @display(description="State", label={"received": "info", "processed": "success", "flagged": "warning", "quarantined": "danger"})
+    def show_state(self, file: SourceFile) -> str:
+        return file.state
+
+    @display(description="What was made of it")
+    def show_facts(self, file: SourceFile) -> str:
+        facts = file.facts
+        if "error" in facts:
+            return str(facts["error"])[:120]
+        return f"{facts['lines']} lines, {facts['new_lines']} new" if "lines" in facts else ""
+
+    def has_work_permission(self, request: HttpRequest, *args: Any) -> bool:
+        return request.user.has_perm("ingestion.work_file")  # type: ignore[union-attr]
+
+    @action(
+        description="Upload a file", icon="upload", permissions=["work"], url_path="upload",
+    )
+    def upload(self, request: HttpRequest) -> HttpResponse:
+        """A page of its own: the dialog's form carries no file."""
+        form = UploadForm(request=request, data=request.POST or None, files=request.FILES or None)
+        if request.method == "POST" and form.is_valid():
+            chosen = form.cleaned_data
+            partner = chosen["partner"]
+            file, fresh = services.receive_file(
+                content=chosen["file"], name=chosen["file"].name, partner_id=partner.pk if partner else None, format=chosen["format"]
+            )
+            file = services.process_file(file=file) if fresh or file.state in {"received", "quarantined"} else file
+            (messages.success if file.state == "processed" else messages.warning)(request, f"{file.name}: {file.state}. {self.show_facts(file)}")
+            return redirect(reverse("admin:ingestion_sourcefile_change", args=[file.pk]))
+        return TemplateResponse(request, "ingestion/upload.html", {**self.admin_site.each_context(request), "form": form, "title": "Upload a file", "opts": self.model._meta})
+
+    @action(
+        description="Read again", icon="refresh", permissions=["work"],
+        dialog={"title": "Read the file again", "description": "With the readers and accounts of today; lines that are there stay as they are.", "form_class": DialogForm, "form_submit_text": "Read"},
+    )  # fmt: skip
+    def read_again(self, request: HttpRequest, form: DialogForm, object_id: str) -> HttpResponse:
+        file = services.process_file(file=SourceFile.objects.get(pk=object_id))
+        messages.success(request, f"{file.name}: {file.state}. {self.show_facts(file)}")
+        return redirect(reverse("admin:ingestion_sourcefile_change", args=[object_id]))

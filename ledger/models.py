@@ -182,7 +182,7 @@ class Balance(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"slot {self.slot} of account {self.account_id}"
+        return f"{self.account_id} slot {self.slot}"
 
 
 class Hold(models.Model):
@@ -254,7 +254,7 @@ class Chain(models.Model):
         default_permissions = ()
 
     def __str__(self) -> str:
-        return f"chain of {self.partner_id} up to {self.position}"
+        return f"{self.partner_id} at {self.position}"
 
 
 class Seal(models.Model):
@@ -300,7 +300,7 @@ class Checkpoint(models.Model):
         default_permissions = ()
 
     def __str__(self) -> str:
-        return f"account {self.account_id} up to {self.at}"
+        return f"{self.account_id} {self.axis} {self.at}"
 
 
 class SealMark(models.Model):
@@ -316,4 +316,4 @@ class SealMark(models.Model):
         default_permissions = ()
 
     def __str__(self) -> str:
-        return f"sealed up to {self.xid}"
+        return str(self.xid)

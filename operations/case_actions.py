@@ -34,13 +34,16 @@ class CaseAction:
     run: Callable[[Case, Any, dict[str, Any]], Outcome | None] | None = None
     form: Callable[[Case, Any], forms.Form] | None = None
     describe: Callable[[Case], str] | None = None
+    when: Callable[[Case], bool] | None = None  # a last look at the case itself
 
     def applies(self, case: Case) -> bool:
-        return case.state != "resolved" and (case.kind in self.kinds or self.name in case.suggested_actions)
+        if case.state == "resolved" or not (case.kind in self.kinds or self.name in case.suggested_actions):
+            return False
+        return self.when is None or self.when(case)
 
 
 ACTIONS: dict[str, CaseAction] = {}
-# kind (or its beginning up to a dot) -> function(case, request) -> HTML shown in the case's pane
+# kind (or how it begins) -> function(case, request) -> HTML shown in the case's pane
 SECTIONS: dict[str, Callable[..., str]] = {}
 
 
@@ -52,6 +55,10 @@ def register_case_action(action: CaseAction) -> None:
 
 def register_section(kind: str, render: Callable[..., str]) -> None:
     SECTIONS[kind] = render
+
+
+def section_for(kind: str) -> Callable[..., str] | None:
+    return SECTIONS.get(kind) or next((render for name, render in SECTIONS.items() if kind.startswith(name)), None)
 
 
 def actions_for(case: Case, user: Any) -> list[CaseAction]:

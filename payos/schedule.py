@@ -28,6 +28,8 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     # operations
     "cases wake up": every(30, "operations.tasks.wake_up_cases"),
     "approvals expire": every(60, "operations.tasks.expire_approvals"),
+    "approvals that wait": every(900, "operations.tasks.watch_approvals"),
+    "ledger proof": daily(3, 10, "operations.tasks.watch_ledger", "reconciliation"),
     "alerts evaluate": every(30, "operations.tasks.evaluate_alerts"),
     "alerts deliver": every(5, "operations.tasks.deliver_alerts"),
     # webhooks

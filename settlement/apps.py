@@ -7,7 +7,9 @@ class SettlementConfig(AppConfig):
 
     def ready(self) -> None:
         from payos.kernel import demo
-        from settlement import approvals, demo_data
+        from payos.kernel.adminsite import register_page
+        from settlement import approvals, calendar, demo_data
 
         approvals.register()
+        register_page("settlement/calendar/", calendar.view, "settlement_calendar")
         demo.register(demo_data.fill)

@@ -13,6 +13,7 @@ from django.views.decorators.csrf import csrf_exempt
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from payos.kernel import clock, tenancy
+from settlement import secrets
 from settlement.models import Rail
 from settlement.rails.sandbox import answer_of
 from settlement.services import outcomes
@@ -28,7 +29,7 @@ def receive(request: HttpRequest, rail_code: str) -> HttpResponse:
     """202 when it was taken (also when it was known), 401 when it does not verify. Verification comes before reading."""
     with tenancy.platform_scope():
         rail = Rail.objects.filter(code=rail_code).first()
-    secret = (rail.config or {}).get("webhook_secret") if rail else None
+    secret = secrets.of(rail).get("webhook_secret") if rail else None
     if request.method != "POST" or rail is None or not secret:
         return JsonResponse({"detail": "there is no such receiver"}, status=404)
     if len(request.body) > BODY_LIMIT:

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 
+from settlement import secrets
 from settlement.models import Rail, WindowRule
 
 ALL_TYPES = ["us_bank", "clabe", "pix_key", "iban", "wallet", "mpesa_msisdn"]
@@ -20,8 +21,8 @@ def fill(demo: Any) -> None:
             "adapter": "sandbox",
             "currencies": ["USD", "MXN", "BRL", "KES", "EUR", "USDC"],
             "destination_types": ALL_TYPES,
-            "config": {"url": settings.SANDBOX_URL, "webhook_secret": "sandbox-secret"},
-            "credentials": "sandbox-key",
+            "config": {"url": settings.SANDBOX_URL},
+            "credentials": secrets.packed({"key": "sandbox-key", "webhook_secret": "sandbox-secret"}),
             "speed_minutes": 5,
             "cost_fixed_minor": 25,
             "per_second": 500,

@@ -24,12 +24,14 @@ class Snapshot:
     views: list[RailView]
     rules: dict[uuid.UUID, WindowRule]
 
-    def expected_at(self, rail: Rail, window_at: datetime) -> datetime:
-        if rail.settle_business_days:
-            day = window_at.astimezone(clock.tz(rail.timezone)).date()
-            settles = calendars.add_business_days(rail.calendar, calendars.next_business_day(rail.calendar, day), rail.settle_business_days)
-            return clock.instant(settles, 23, 0, rail.timezone)
-        return window_at + timedelta(minutes=rail.speed_minutes)
+
+def expected_at(rail: Rail, window_at: datetime) -> datetime:
+    """When a transfer of a window should have settled, by what the rail promises."""
+    if rail.settle_business_days:
+        day = window_at.astimezone(clock.tz(rail.timezone)).date()
+        settles = calendars.add_business_days(rail.calendar, calendars.next_business_day(rail.calendar, day), rail.settle_business_days)
+        return clock.instant(settles, 23, 0, rail.timezone)
+    return window_at + timedelta(minutes=rail.speed_minutes)
 
 
 def rule_of(rule: WindowRule | None) -> windows.Rule:

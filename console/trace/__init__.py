@@ -70,6 +70,10 @@ def trace(text: str) -> Trace:
             result.complete = False
             frontier = frontier[: MOST_NODES - len(known)]
         fresh = _load(frontier, owner)
+        for node in fresh:
+            if node.key in result.starts:
+                node.neighbours = node.neighbours + node.contents
+            node.neighbours = _once(node.neighbours)
         known.update((node.key, node) for node in fresh)
         frontier = list(dict.fromkeys(key for node in fresh for _, key in node.neighbours if key not in known and key[0] in owner))
     else:
@@ -78,6 +82,14 @@ def trace(text: str) -> Trace:
     result.nodes = sorted(known.values(), key=lambda node: (node.at is None, node.at, node.type, node.id))
     result.starts = [key for key in result.starts if key in known]
     return result
+
+
+def _once(ties: list[tuple[str, Key]]) -> list[tuple[str, Key]]:
+    """The first tie to each thing: it is the most telling one."""
+    found: dict[Key, str] = {}
+    for how, key in ties:
+        found.setdefault(key, how)
+    return [(how, key) for key, how in found.items()]
 
 
 def _owners() -> dict[str, TraceSource]:

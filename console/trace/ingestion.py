@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from console.links import admin_page
-from console.registry import Key, Node, trace_source
+from console.registry import Key, Node, more_ties, trace_source
 from console.trace import is_uuid, uuids
 from console.trace.ledger import postings_about
 from console.trace.operations import cases_about, events_about
@@ -35,10 +35,11 @@ class Payments:
     def load(self, type: str, ids: Sequence[str]) -> Iterable[Node]:
         rows = list(Payment.objects.filter(pk__in=uuids(ids)).select_related("branch"))
         booked, cases = postings_about([text for row in rows for text in (str(row.pk), row.public_id)]), cases_about("payment", ids)
-        events = events_about("payment", rows)
+        events, more = events_about("payment", rows), more_ties("payment", ids)
         for row in rows:
             key = str(row.pk)
             ties: list[tuple[str, Key]] = [("booked by", other) for other in booked.get(key, []) + booked.get(row.public_id, [])]
+            ties += more.get(key, [])
             ties += [("told by", other) for other in events.get(key, [])]
             ties += [("led to", other) for other in cases.get(key, [])]
             yield Node(

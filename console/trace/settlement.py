@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from django.db.models import Q
 
 from console.links import admin_page
-from console.registry import Key, Node, trace_source
+from console.registry import Key, Node, more_ties, trace_source
 from console.trace import is_uuid, uuids
 from console.trace.ledger import postings_about
 from console.trace.operations import cases_about, events_about
@@ -43,7 +43,7 @@ class Transfers:
     def _transfers(self, ids: Sequence[str]) -> Iterable[Node]:
         rows = list(Transfer.objects.filter(pk__in=uuids(ids)).select_related("rail", "branch").defer("destination").prefetch_related("submissions"))
         booked, cases = postings_about([text for row in rows for text in (str(row.pk), row.public_id)]), cases_about("transfer", ids)
-        events = events_about("transfer", rows)
+        events, more = events_about("transfer", rows), more_ties("transfer", ids)
         for row in rows:
             key = str(row.pk)
             ties: list[tuple[str, Key]] = []
@@ -56,6 +56,7 @@ class Transfers:
             if row.settled_transaction_id:
                 ties.append(("settled by", ("ledger_transaction", str(row.settled_transaction_id))))
             ties += [("booked by", other) for other in booked.get(key, []) + booked.get(row.public_id, [])]
+            ties += more.get(key, [])
             ties += [("told by", other) for other in events.get(key, [])]
             ties += [("led to", other) for other in cases.get(key, [])]
             facts = [("Reference", row.reference), ("Rail", row.rail.name), ("To", row.destination_label), ("Failure", f"{row.failure_code} {row.failure_detail}".strip())]
@@ -70,17 +71,17 @@ class Transfers:
             yield Node(
                 "transfer_batch", str(row.pk), row.public_id, f"Batch {row}", row.created_at, words(row.state),
                 link=admin_page("settlement_transferbatch", row.pk), facts=[("Transfers", f"{row.count:,}"), ("Done", f"{row.done_count:,}"), ("Failed", f"{row.failed_count:,}")],
-                neighbours=self._some_of("batch_id", row),
+                contents=self._some_of("batch_id", row),
             )  # fmt: skip
 
     def _settlements(self, ids: Sequence[str]) -> Iterable[Node]:
         for row in SettlementBatch.objects.filter(pk__in=uuids(ids)).select_related("rail", "window").prefetch_related("files"):
-            ties = self._some_of("settlement_batch_id", row)
-            ties += [("sent as", ("bank_file", str(file.pk))) for file in row.files.all()]
+            ties: list[tuple[str, Key]] = [("sent as", ("bank_file", str(file.pk))) for file in row.files.all()]
             yield Node(
                 "settlement_batch", str(row.pk), row.public_id, f"Settlement {row.rail} {row.currency}", row.created_at, words(row.state), row.amount_minor, row.currency,
                 admin_page("settlement_settlementbatch", row.pk),
                 [("Transfers", f"{row.count:,}"), ("Settled", f"{row.settled_count:,}"), ("Window closed", f"{row.window.closes_at:%Y-%m-%d %H:%M} UTC")], ties,
+                self._some_of("settlement_batch_id", row),
             )  # fmt: skip
 
     def _some_of(self, column: str, row: TransferBatch | SettlementBatch) -> list[tuple[str, Key]]:

@@ -321,8 +321,12 @@ class _Reader:
         value_date = date_yymmdd(value_text) if len(value_text) == 6 else date_yyyymmdd(value_text)
         if value_date is None:
             value_date = clamp_yymmdd(value_text[-6:])
+            if value_date is None:
+                statement.unread += 1
+                self.notices.append(Reject(self.position, f"the value date {value_text} is no date", clip(raw)))
+                return
             self.notices.append(Flag(self.position, "value_date", f"{value_text} is not in the calendar; read as {value_date}"))
-        booking = entry_date(entry_text, value_date) if entry_text and value_date else value_date
+        booking = entry_date(entry_text, value_date) if entry_text else value_date
         kind = ""
         if rest[:1] in ("S", "N", "F") and len(rest) >= 3:
             kind, rest = rest[:4].strip(), rest[4:]

@@ -119,6 +119,7 @@ class _Reader:
         self.statements = 0
         self.tags = 0
         self.idle = 0
+        self.loose_account = ""
 
     def events(self) -> Events:
         transaction: dict[str, str] | None = None
@@ -217,10 +218,11 @@ class _Reader:
         if self.statement is None:
             self.statements += 1
             self.statement = _Statement(self.statements)
+            self.statement.account, self.loose_account = self.loose_account, ""
         return self.statement
 
     def _value(self, tag: str, value: str, scope: str) -> Events:
-        if tag == "CURDEF":
+        if tag == "CURDEF" and (self.statement or self.loose_account):
             statement = self._open()
             upper = value[:12].upper()
             statement.currency = upper if known_currency(upper) else value[:12]
@@ -228,11 +230,17 @@ class _Reader:
             for fields, raw, position in waiting:
                 yield from self._line(statement, fields, raw, position)
         elif tag == "ACCTID" and scope in _FROM:
-            self._open().account = value
+            if self.statement is None:
+                self.loose_account = value  # an account list names accounts and is no statement
+            else:
+                self.statement.account = value
+        elif self.statement is None:
+            if tag == "SEVERITY" and scope == "STATUS" and value.upper() == "ERROR":
+                yield Flag(self.number, "status", "the institution answered with an error status")
         elif tag == "BALAMT" and scope == "LEDGERBAL":
-            self._open().closing_text = value
-        elif tag == "DTASOF" and (scope == "LEDGERBAL" or (not scope and self.statement)):
-            self._open().date_text = value
+            self.statement.closing_text = value
+        elif tag == "DTASOF" and scope in ("LEDGERBAL", ""):
+            self.statement.date_text = value
         elif tag == "SEVERITY" and scope == "STATUS" and value.upper() == "ERROR":
             yield Flag(self.number, "status", "the institution answered with an error status")
 
@@ -277,7 +285,8 @@ class _Reader:
         posted_text = get("DTPOSTED", "")
         posted = date_yyyymmdd(posted_text[:8]) or date_iso(posted_text)
         if posted is None:
-            yield Flag(position, "date", f"DTPOSTED {posted_text[:40]!r} is not a date")
+            yield Reject(position, f"transaction {get('FITID', '')}: DTPOSTED {posted_text[:40]!r} is not a date", clip(raw))
+            return
         available = get("DTAVAIL")
         references = {}
         for tag, kind in (("FITID", "fitid"), ("REFNUM", "customer"), ("SRVRTID", "bank")):

@@ -106,6 +106,16 @@ PROFILES: tuple[Profile, ...] = (
     ),
 )  # fmt: skip
 
+# Amount and fee move the balance together; what is pending or reverted moved nothing.
+REVOLUT = Profile(
+    name="revolut_export", title="Revolut: account statement",
+    signature=("type", "started date", "completed date", "description", "amount", "fee", "currency", "state", "balance"),
+    columns={"booking_date": ("completed date",), "value_date": ("completed date",), "amount": ("amount",), "gross": ("amount",), "fee": ("fee",),
+             "currency": ("currency",), "balance": ("balance",), "status": ("state",), "type": ("type",), "description": ("description",), "account": ("product",)},
+    amount_terms=((1, "amount"), (-1, "fee")), settled=("completed", ""), decimal=".",
+)  # fmt: skip
+PROFILES = (*PROFILES, REVOLUT)
+
 #: What an operator may force: the processor, whichever of its reports it is.
 FAMILIES = {"stripe": "stripe", "adyen": "adyen", "paypal": "paypal", "mpesa": "mpesa", "m-pesa": "mpesa", "square": "square", "psp-other": ""}
 
@@ -135,6 +145,12 @@ MPESA_CALLBACK = Profile(
     name="mpesa_callback", title="M-Pesa: STK push result", currency="KES", decimal=".",
     columns={"booking_date": ("TransactionDate",), "amount": ("Amount",), "counterparty": ("PhoneNumber",), "description": ("ResultDesc",)},
     references={"id": ("MpesaReceiptNumber",), "customer": ("MerchantRequestID",), "bank": ("CheckoutRequestID",)},
+)  # fmt: skip
+MPESA_RESULT = Profile(
+    name="mpesa_result", title="M-Pesa: result of a payment out", currency="KES", decimal=".", negate=True, date_order="dmy",
+    columns={"booking_date": ("TransactionCompletedDateTime", "TransCompletedTime", "FinalisedTime"), "amount": ("TransactionAmount", "Amount"),
+             "counterparty": ("ReceiverPartyPublicName", "CreditPartyName"), "description": ("ResultDesc",)},
+    references={"id": ("TransactionReceipt", "ReceiptNo", "TransactionID"), "customer": ("OriginatorConversationID",), "bank": ("ConversationID",)},
 )  # fmt: skip
 MPESA_CONFIRMATION = Profile(
     name="mpesa_confirmation", title="M-Pesa: paybill or till confirmation", currency="KES", decimal=".",
@@ -191,6 +207,8 @@ def recognise_json(document: Any) -> tuple[list[Any], Profile | None, str] | Non
             return _callback(callback)
         if document.get("object") == "balance" and isinstance(document.get("available"), list):
             return [], None, "a balance as it stands now; it holds no movements"
+        if isinstance(document.get("Result"), dict) and "ResultCode" in document["Result"]:
+            return _result(document["Result"])
         if "TransID" in document and "TransAmount" in document:
             return [document], MPESA_CONFIRMATION, ""
         payouts = document.get("payouts")
@@ -210,13 +228,32 @@ def recognise_json(document: Any) -> tuple[list[Any], Profile | None, str] | Non
     kinds = {record.get("object") for record in records if isinstance(record, dict)} if records else set()
     if kinds == {"balance_transaction"}:
         return records, STRIPE_JSON, ""
-    if kinds and kinds <= {"payout", "refund"}:
+    if kinds and kinds <= {"payout", "refund", "transfer"}:
         return records, STRIPE_OUT_JSON, ""
-    if kinds == {"charge"}:
+    if kinds and kinds <= {"charge", "topup"}:
         return records, STRIPE_OBJECT_JSON, ""
+    if kinds == {"dispute"} and all(isinstance(record.get("balance_transactions"), list) for record in records):
+        # The inner objects may leave the date to the dispute around them.
+        inner = [{"created": record.get("created"), **item} for record in records for item in record["balance_transactions"] if isinstance(item, dict)]
+        return (inner, STRIPE_JSON, "") if inner else ([], None, "a dispute that has moved no money yet")
+    if kinds and all(isinstance(kind, str) for kind in kinds) and all(isinstance(record, dict) and "id" in record for record in records):
+        return [], None, f"{', '.join(sorted(map(str, kinds)))[:100]}: no movement of a balance"
     if kinds and kinds <= {None} and all(isinstance(record, dict) and "TransID" in record and "TransAmount" in record for record in records):
         return records, MPESA_CONFIRMATION, ""
     return None
+
+
+def _result(result: dict[str, Any]) -> tuple[list[Any], Profile | None, str]:
+    code = str(result.get("ResultCode", ""))
+    if code != "0":
+        return [], None, f"result {code[:20]}: {str(result.get('ResultDesc', ''))[:200]}; no money moved"
+    holder = result.get("ResultParameters")
+    items = holder.get("ResultParameter") if isinstance(holder, dict) else None
+    record = {key: value for key, value in result.items() if not isinstance(value, dict | list)}
+    for item in items if isinstance(items, list) else ():
+        if isinstance(item, dict) and item.get("Key") and "Value" in item:
+            record[str(item["Key"])] = item["Value"]
+    return [record], MPESA_RESULT, ""
 
 
 def _callback(callback: dict[str, Any]) -> tuple[list[Any], Profile | None, str]:

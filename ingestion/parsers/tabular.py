@@ -160,6 +160,10 @@ class Table:
             amount = self._amount(row, exponent)
         if amount is None:
             return self._footer(number, row) or Reject(number, "the row has no amount", clip("\t".join(row)))
+        if self.settled:
+            status = _cell(row, self.at_status)
+            if status.casefold() not in self.settled:
+                return Flag(number, "not_settled", f"status {status[:30]!r}: no money moved ({clip(' '.join(row), 200)})")
         at = self.at_booking
         booking = self._date(row[at]) if at is not None else None
         at = self.at_value
@@ -178,10 +182,6 @@ class Table:
             description = row[descriptions[0]].strip()
         else:
             description = " ".join(part for place in descriptions if (part := row[place].strip()))
-        if self.settled:
-            status = _cell(row, self.at_status)
-            if status.casefold() not in self.settled:
-                return Flag(number, "not_settled", f"status {status[:30]!r}: no money moved ({clip(' '.join(row), 200)})")
         at_party, at_type, at_account = self.at_party, self.at_type, self.at_party_account
         return Line(-amount if self.negate else amount, currency, value or booking, booking or value, references,
                     row[at_party].strip() if at_party is not None else "", description,

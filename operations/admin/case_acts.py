@@ -103,7 +103,8 @@ def _run_registered(act: str, case: Case, user: Any, data: QueryDict) -> str:
         values = form.cleaned_data
     services.claim(case=case, user=user)
     outcome = action.run(case, user, values)
-    if isinstance(outcome, Outcome):
+    case.refresh_from_db()
+    if isinstance(outcome, Outcome) and case.state != "resolved":
         services.resolve(case=case, user=user, resolution=outcome.resolution, note=outcome.note, data=outcome.data)
         return outcome.note or f"{action.label}: done."
     return f"{action.label}: done."

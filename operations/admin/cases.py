@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from operations import selectors, services, subjects
 from operations.admin import case_acts
-from operations.case_actions import SECTIONS, actions_for
+from operations.case_actions import actions_for, section_for
 from operations.models import Case, SavedView, Sla
 from operations.models.case import Severity
 from operations.pages import answer, needs, page
@@ -105,7 +105,7 @@ class CaseAdmin(ReadOnlyModelAdmin):
         user: Any = request.user
         text, address = subjects.link(case.subject_type, case.subject_id)
         events = list(case.events.order_by("-id")[:100])
-        section = SECTIONS.get(case.kind) or SECTIONS.get(case.kind.split(".")[0])
+        section = section_for(case.kind)
         return {
             "case": case,
             "events": events,

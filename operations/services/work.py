@@ -130,6 +130,20 @@ def resolve(*, case: Case, user: Any, resolution: str, note: str = "", data: dic
 
 
 @transaction.atomic
+def amend_resolution(*, case: Case, user: Any, resolution: str, note: str, data: dict[str, Any]) -> Case:
+    """The act itself closed the case because its cause was gone: keep who acted, how, and what an undo must take back."""
+    case = locked(case.pk)
+    if case.state != CaseState.RESOLVED:
+        raise Problem("invalid_state", f"{case.public_id} is {case.state}: there is no resolution to amend.")
+    before = _picture(case)
+    case.resolution, case.resolution_note, case.resolved_by = resolution, note, user
+    case.data = case.data | {"resolved": data}
+    case.save()
+    _note(case, "resolved", user, text=note, before=before, data=data)
+    return case
+
+
+@transaction.atomic
 def undo(*, case: Case, user: Any) -> Case:
     """Take back this person's last change of the case; what a resolution did elsewhere is reversed, never erased."""
     case = locked(case.pk)

@@ -3,7 +3,7 @@
 from reconciliation.services.deciding import adjust_line, ignore_line, match_by_hand, unmatch
 from reconciliation.services.importing import import_statement
 from reconciliation.services.proving import prove
-from reconciliation.services.rules import activate_rule, try_rule
+from reconciliation.services.rules import activate_rule, propose_from_match, try_rule
 from reconciliation.services.running import run_account, run_all
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "ignore_line",
     "import_statement",
     "match_by_hand",
+    "propose_from_match",
     "prove",
     "run_account",
     "run_all",

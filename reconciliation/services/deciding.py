@@ -54,7 +54,7 @@ def match_by_hand(
     if not lines or not items:
         raise Problem("unprocessable", "Pick at least one line and one item.")
     locks.advisory_xact_lock(f"reconciliation:{account.pk}")
-    lines = list(StatementLine.objects.select_for_update(of=("self",)).filter(pk__in=[l.pk for l in lines], account=account).order_by("pk"))
+    lines = list(StatementLine.objects.select_for_update(of=("self",)).filter(pk__in=[line.pk for line in lines], account=account).order_by("pk"))
     taken = [line for line in lines if line.state != "open"]
     if taken:
         raise Problem("already_matched", f"The line {taken[0].public_id} is {taken[0].state}.")
@@ -109,7 +109,7 @@ def adjust_line(*, line: StatementLine, code: str, partner_id: uuid.UUID | None,
     line = StatementLine.objects.select_for_update(of=("self",)).select_related("account").get(pk=line.pk)
     if line.state != "open":
         raise Problem("already_matched", f"The line {line.public_id} is {line.state}.")
-    who = {"partner_id": partner_id or line.account.partner_id, "livemode": line.livemode}
+    who: dict[str, Any] = {"partner_id": partner_id or line.account.partner_id, "livemode": line.livemode}
     legs = [
         Leg(account_for(**who, code=line.account.cash_code, currency=line.currency), line.amount_minor),
         Leg(account_for(**who, code=code, currency=line.currency), -line.amount_minor),

@@ -1,4 +1,4 @@
-from settlement.models.batch import AchFile, SettlementBatch, SettlementWindow, WindowRule
+from settlement.models.batch import AchFile, Correction, SettlementBatch, SettlementWindow, WindowRule
 from settlement.models.rail import Halt, Rail
 from settlement.models.transfer import (
     RailCallback,
@@ -10,6 +10,7 @@ from settlement.models.transfer import (
 
 __all__ = [
     "AchFile",
+    "Correction",
     "Halt",
     "Rail",
     "RailCallback",

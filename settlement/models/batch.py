@@ -7,6 +7,7 @@ from django.db import models
 from django_fsm import FSMField, transition
 
 from payos.kernel import calendars
+from payos.kernel.crypto import EncryptedTextField
 from payos.kernel.fsm import AuditedState
 from payos.kernel.models import BaseModel, OptionalTenantModel, TenantModel
 from settlement.models.rail import Rail
@@ -113,6 +114,27 @@ class SettlementBatch(AuditedState, TenantModel):
         """Its first transfer or its file went out."""
 
 
+class Correction(TenantModel):
+    """What a receiving bank asked us to use instead (a notice of change); the next transfer to this place uses it."""
+
+    audit = "all"
+
+    rail = models.ForeignKey(Rail, on_delete=models.PROTECT, related_name="corrections")
+    destination_key = models.CharField(max_length=64)
+    destination = EncryptedTextField(help_text="The whole corrected destination, as JSON.")
+    code = models.CharField(max_length=10)
+    trace = models.CharField(max_length=40)
+
+    class Meta:
+        default_permissions = ("view",)
+        constraints = [
+            models.UniqueConstraint(fields=["partner", "livemode", "rail", "destination_key"], name="settlement_correction_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.trace}"
+
+
 class AchFile(BaseModel):
     """A file sent to a bank, byte for byte; written and committed before it leaves."""
 
@@ -125,6 +147,8 @@ class AchFile(BaseModel):
     sha256 = models.CharField(max_length=64)
     content = models.BinaryField()
     effective_on = models.DateField(null=True)
+    first_trace = models.PositiveIntegerField(default=0)
+    entries = models.PositiveIntegerField(default=0)
     state = models.CharField(max_length=20, default="intent")
     note = models.TextField(blank=True, default="")
     sent_at = models.DateTimeField(null=True)

@@ -112,9 +112,9 @@ class Transfer(AuditedState, TenantModel):
     def cancel(self) -> None:
         """Before anything was sent."""
 
-    @transition(field=state, source=["failed"], target="queued")
+    @transition(field=state, source=["failed", "returned"], target="queued")
     def queue_again(self) -> None:
-        """After a known failure only."""
+        """After a known failure or return only."""
 
     @transition(field=state, source=["settled"], target="reconciled")
     def reconcile(self) -> None:

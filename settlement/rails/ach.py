@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
+from settlement import secrets
 from settlement.rails import drop, nacha
 from settlement.rails.base import (
     FAILED,
@@ -17,15 +18,21 @@ from settlement.rails.base import (
     Answer,
     Capabilities,
     Order,
+    Representment,
 )
 
 
 class Ach:
-    capabilities = Capabilities(files=True, can_ask=False)
+    capabilities = Capabilities(
+        files=True,
+        can_ask=False,
+        # The network's rule: insufficient or uncollected funds at most twice more, within 180 days of the first; nothing else.
+        representment=Representment({code.code: code.retries for code in nacha.RETURN_CODES.values() if code.retries}, 180),
+    )
 
     def __init__(self, rail: Any) -> None:
         self.config = rail.config or {}
-        self.place = drop.open_place(self.config, rail.credentials)
+        self.place = drop.open_place(self.config, secrets.of(rail).get("key", ""))
 
     def close(self) -> None:
         self.place.close()
@@ -51,7 +58,7 @@ class Ach:
             odfi_name=known.get("odfi_name", "SANDBOX BANK"),
         )
 
-    def build(self, orders: Sequence[Order], *, created: datetime, effective: date, modifier: str) -> tuple[bytes, list[str]]:
+    def build(self, orders: Sequence[Order], *, created: datetime, effective: date, modifier: str, first_trace: int = 1) -> tuple[bytes, list[str]]:
         """The file of these transfers and the trace number of each, in their order."""
         originations = [
             nacha.Origination(
@@ -62,10 +69,11 @@ class Ach:
                 holder_name=order.destination.get("holder_name", ""),
                 account_type=order.destination.get("account_type", "checking"),
                 sec="CCD" if order.destination.get("holder_type") != "individual" else "PPD",
+                description="RETRY PYMT" if order.again else "PAYMENT",
             )
             for order in orders
         ]
-        file = nacha.build(self.company(), originations, created=created, effective=effective, modifier=modifier)
+        file = nacha.build(self.company(), originations, created=created, effective=effective, modifier=modifier, first_sequence=first_trace)
         content = nacha.write(file)
         read_back = nacha.read(content)
         if not read_back.valid:

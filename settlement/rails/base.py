@@ -7,7 +7,7 @@ UNKNOWN is not, and what is unknown is asked about and never sent again under an
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -28,6 +28,7 @@ class Order:
     destination: dict[str, Any]
     description: str = ""
     metadata: dict[str, Any] = field(default_factory=dict)
+    again: bool = False  # presented before and returned
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +43,21 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Representment:
+    """How often a scheme lets a returned transfer be presented again: per code after the first time, within these days of it."""
+
+    retries: Mapping[str, int]
+    days: int
+
+
+@dataclass(frozen=True, slots=True)
 class Capabilities:
     files: bool = False  # transfers leave in files, not by calls
     can_ask: bool = True  # an outcome can be asked about
     # Seconds after which a reference that the rail does not know was certainly never received; None: never certain.
     not_found_is_final_after: float | None = None
     nets: bool = False
+    representment: Representment | None = None
 
 
 class RailAdapter(Protocol):

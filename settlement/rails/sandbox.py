@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 
 from payos.kernel import http
+from settlement import secrets
 from settlement.rails.base import (
     FAILED,
     FINAL,
@@ -38,7 +39,7 @@ class Sandbox:
             attempts=1,
             base_url=config.get("url", DEFAULT_URL),
         )
-        self.client.headers["Authorization"] = f"Bearer {rail.credentials or 'sandbox-key'}"
+        self.client.headers["Authorization"] = f"Bearer {secrets.of(rail).get('key') or 'sandbox-key'}"
 
     def close(self) -> None:
         self.client.close()

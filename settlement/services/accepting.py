@@ -14,7 +14,7 @@ from django.db import IntegrityError, transaction
 from ledger.models import Layer
 from ledger.services import Leg, Posting, account_for, post_many, void_hold
 from partners.models import Branch, Partner
-from payos.kernel import clock, crypto, ids
+from payos.kernel import clock, crypto, ids, tenancy
 from payos.kernel.api import field_error
 from payos.kernel.errors import Problem, register
 from payos.kernel.fsm import take
@@ -24,6 +24,7 @@ from settlement.models import RoutingDecision, Transfer, TransferBatch
 
 register("transfer_invalid", 422, "The transfer cannot be accepted", "Read `errors`: each names the field and what to change.")
 register("no_rail", 422, "No rail can carry this transfer", "Read `rails`: each says why it cannot; change what it names.")
+register("not_again", 409, "The transfer may not be sent again", "Make a new transfer; read the reason for what to change.")
 register("batch_repeated", 409, "This list was submitted before", "Read the batch named in `batch`; change the list if it is meant again.")
 
 BATCH_LIMIT = 1000
@@ -172,7 +173,7 @@ def accept(
             destination_key=crypto.blind_index(destinations.identity({"type": item.destination_type, **item.destination}), "destination"),
             rail=rail, protocol=item.protocol, protocol_metadata=item.protocol_metadata, urgency=item.urgency,
             reference=item.reference, description=item.description, metadata=item.metadata, branch_id=item.branch_id,
-            batch=batch, batch_row=row if batch else None, window_at=window_at, expected_at=facts.expected_at(rail, window_at),
+            batch=batch, batch_row=row if batch else None, window_at=window_at, expected_at=snapshot.expected_at(rail, window_at),
             state="queued",
         )  # fmt: skip
         if item.currency not in accounts:
@@ -203,7 +204,7 @@ def accept(
 
 
 def hold_accounts(partner_id: uuid.UUID, livemode: bool, currency: str) -> tuple[uuid.UUID, uuid.UUID]:
-    who = {"partner_id": partner_id, "livemode": livemode, "currency": currency}
+    who: dict[str, Any] = {"partner_id": partner_id, "livemode": livemode, "currency": currency}
     return account_for(**who, code="partner:available"), account_for(**who, code="transfers:in_transit")
 
 
@@ -261,10 +262,39 @@ def transfer_cancel(*, transfer: Transfer, reason: str = "cancelled by the partn
 @transaction.atomic
 def retry_batch(*, batch: TransferBatch) -> list[Transfer]:
     """Queue the failed items of a batch again, each as it was, under fresh holds; all of them or none."""
-    failed = list(
-        Transfer.objects.select_for_update(of=("self",)).filter(batch=batch, state="failed").select_related("rail", "partner").order_by("pk")
-    )
-    return requeue(failed)
+    rows = Transfer.objects.select_for_update(of=("self",)).filter(batch=batch, state__in=["failed", "returned"])
+    failed = list(rows.select_related("rail", "partner").order_by("pk"))
+    refused = _not_again(failed)
+    able = [transfer for transfer in failed if transfer.pk not in refused]
+    if failed and not able:
+        raise Problem("not_again", "; ".join(f"row {t.batch_row}: {refused[t.pk]}" for t in failed[:10]))
+    return requeue(able)
+
+
+@transaction.atomic
+def transfer_retry(*, transfer: Transfer, reason: str) -> Transfer:
+    """Queue one failed transfer again, as it was, under a fresh hold."""
+    locked = Transfer.objects.select_for_update(of=("self",)).select_related("rail", "partner").get(pk=transfer.pk)
+    if locked.state not in {"failed", "returned"}:
+        raise Problem("invalid_state", f"{locked.public_id} is {locked.state}: only a failed or returned transfer is sent again.")
+    refused = _not_again([locked])
+    if refused:
+        raise Problem("not_again", f"{locked.public_id} cannot be sent again: {refused[locked.pk]}.")
+    with tenancy.acting(reason=reason):
+        return requeue([locked])[0]
+
+
+def _not_again(transfers: list[Transfer]) -> dict[uuid.UUID, str]:
+    """Returned transfers whose scheme forbids another presentment, with the reason."""
+    from settlement.services import representment
+
+    found: dict[uuid.UUID, str] = {}
+    for rail in {transfer.rail for transfer in transfers}:
+        limits = representment.limits_of(rail)
+        mine = [t for t in transfers if t.rail_id == rail.pk]
+        if limits is not None:
+            found |= representment.refusals(limits=limits, rail=rail, transfers=mine)
+    return found
 
 
 def requeue(transfers: list[Transfer]) -> list[Transfer]:
@@ -288,15 +318,16 @@ def requeue(transfers: list[Transfer]) -> list[Transfer]:
         take(transfer, "queue_again")
         transfer.hold_id = posting.id
         transfer.window_at = windows_of[transfer.rail.code] or now
-        transfer.expected_at = facts.expected_at(transfer.rail, transfer.window_at)
+        transfer.expected_at = snapshot.expected_at(transfer.rail, transfer.window_at)
         transfer.settlement_batch = None
         transfer.failure_code = transfer.failure_detail = ""
-        transfer.next_attempt_at = None
+        transfer.next_attempt_at = transfer.settled_at = transfer.executed_minor = transfer.settled_transaction_id = None
         postings.append(posting)
     post_many(partner_id=partner.pk, livemode=transfers[0].livemode, postings=postings)
     Transfer.objects.bulk_update(
         transfers,
-        ["state", "hold_id", "window_at", "expected_at", "settlement_batch", "failure_code", "failure_detail", "next_attempt_at"],
+        ["state", "hold_id", "window_at", "expected_at", "settlement_batch", "failure_code", "failure_detail", "next_attempt_at",
+         "settled_at", "executed_minor", "settled_transaction_id"],
         batch_size=500,
     )
     progress.uncount(transfers=transfers)

@@ -74,7 +74,7 @@ def close_window(
         rail = rule.rail
         batches = []
         for partner_id, livemode, currency, transfer_ids, total in groups:
-            expected = snapshot.Snapshot({}, [], {}).expected_at(rail, closes_at)
+            expected = snapshot.expected_at(rail, closes_at)
             batch = SettlementBatch(
                 id=ids.uuid7(), partner_id=partner_id, livemode=livemode, window=window, rail=rail, currency=currency,
                 account=f"cash:{rail.code}", count=len(transfer_ids), amount_minor=total, expected_at=expected,

@@ -36,7 +36,7 @@ def find_late(limit: int = LIMIT) -> int:
                     "cause_key": f"transfer_late:{t.pk}",
                     "title": f"{t.public_id} has not settled",
                     "detail": f"{display(t.amount_minor, t.currency)} by {t.rail.name} was expected at {t.expected_at:%Y-%m-%d %H:%M} UTC and is {t.state}.",
-                    "subject": ("transfer", str(t.pk)),
+                    "subject": ("settlement.transfer", str(t.pk)),
                     "partner_id": t.partner_id,
                     "livemode": t.livemode,
                     "amount_minor": t.amount_minor,

@@ -124,7 +124,7 @@ def _what_not_found_means(submission: Submission, adapter: base.RailAdapter | No
 
 def _late(work: _Work, rail: Rail, transfer: Transfer, submission: Submission, outcome: str, answer: base.Answer) -> None:
     """A message about what was decided before: nothing twice, and what contradicts goes to a person."""
-    if outcome == base.RETURNED and transfer.state in {"settled", "reconciled"}:
+    if outcome == base.RETURNED and submission.outcome == base.SETTLED and transfer.state in {"settled", "reconciled"}:
         submission.outcome, submission.code = base.RETURNED, answer.code[:40]
         work.submissions[submission.pk] = submission
         work.changed[transfer.pk] = transfer
@@ -139,6 +139,17 @@ def _late(work: _Work, rail: Rail, transfer: Transfer, submission: Submission, o
             _case(transfer, rail, "transfer_contradiction", f"{transfer.public_id} is settled and the rail now says that it failed",
                   f"{answer.code} {answer.detail}", severity=4)  # fmt: skip
         )
+
+
+def refuse(*, rail: Rail, transfers: Sequence[Transfer], code: str, detail: str) -> None:
+    """Transfers that were never sent and never can be as they are: failed, and the funds go back. The caller holds their locks."""
+    work = _Work()
+    for transfer in transfers:
+        transfer.failure_code, transfer.failure_detail, transfer.next_attempt_at = code[:40], detail[:300], None
+        work.release.append(transfer)
+        work.changed[transfer.pk] = transfer
+        _set(transfer, "failed")
+    _carry_out(work, rail)
 
 
 def _settle(work: _Work, rail: Rail, transfer: Transfer, answer: base.Answer) -> None:
@@ -243,6 +254,7 @@ def _carry_out(work: _Work, rail: Rail) -> None:
         )
     progress.count(transfers=work.settle, settled=True, executed=work.executed)
     progress.count(transfers=work.release, settled=False)
+    progress.move_to_failed(transfers=work.give_back)
     codes = {rail.pk: rail.code} | {t.rail_id: t.rail.code for t in work.retry}
     told = []
     for kind, transfers in (
@@ -260,6 +272,7 @@ def _post(work: _Work, rail: Rail) -> None:
     books: dict[tuple[uuid.UUID, bool], list[Posting]] = defaultdict(list)
     for transfers, post in ((work.settle, True), (work.release, False)):
         for transfer in transfers:
+            assert transfer.hold_id is not None, "a transfer that was sent has a hold"
             available, transit = hold_accounts(transfer.partner_id, transfer.livemode, transfer.currency)
             legs = [Leg(available, transfer.amount_minor), Leg(transit, -transfer.amount_minor)]
             posting = resolution(
@@ -287,7 +300,7 @@ def _case(
         "cause_key": f"{kind}:{transfer.pk}",
         "title": title[:200],
         "detail": detail,
-        "subject": ("transfer", str(transfer.pk)),
+        "subject": ("settlement.transfer", str(transfer.pk)),
         "partner_id": transfer.partner_id,
         "livemode": transfer.livemode,
         "amount_minor": transfer.amount_minor,

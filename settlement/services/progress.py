@@ -43,6 +43,21 @@ def uncount(*, transfers: Iterable[Any]) -> None:
             )
 
 
+def move_to_failed(*, transfers: Iterable[Any]) -> None:
+    """What counted as settled came back: the partner's batch has an error after all."""
+    numbers: dict[uuid.UUID, int] = defaultdict(int)
+    for transfer in transfers:
+        if transfer.batch_id:
+            numbers[transfer.batch_id] += 1
+    with connection.cursor() as cursor:
+        for key in sorted(numbers):
+            cursor.execute(
+                "UPDATE settlement_transferbatch SET done_count = done_count - %(n)s, failed_count = failed_count + %(n)s,"
+                " state = CASE WHEN state = 'completed' THEN 'completed_with_errors' ELSE state END WHERE id = %(id)s",
+                {"n": numbers[key], "id": key},
+            )
+
+
 def _partner_batches(numbers: dict[uuid.UUID, list[int]]) -> None:
     finished = []
     with connection.cursor() as cursor:

@@ -63,7 +63,7 @@ def mt940(day, opening, lines, account="123456", number="1"):
     return "\r\n".join(text).encode() + b"\r\n"
 
 
-def transfers(partner, rail, count, amount="10.00"):
+def transfers(partner, by, count, amount="10.00"):
     """Settled transfers, without a bank: what the rail would have answered is applied directly."""
     from settlement.models import Submission
     from settlement.rails import base
@@ -74,10 +74,10 @@ def transfers(partner, rail, count, amount="10.00"):
     settlement.close_due_windows()
     from settlement.services.executing import claim
 
-    claim(rail, count)
+    claim(by, count)
     with tenancy.platform_scope():
         answers = [(s.transfer_id, s.reference, base.Answer(base.SETTLED)) for s in Submission.objects.filter(transfer__in=made)]
-    settlement.apply(rail=rail, answers=answers)
+    settlement.apply(rail=by, answers=answers)
     with tenancy.platform_scope():
         return list(Transfer.objects.filter(pk__in=[t.pk for t in made]).order_by("pk"))
 
@@ -255,3 +255,34 @@ def test_the_ledger_is_whole_after_it_all(rail, partner):  # noqa: F811
     with tenancy.platform_scope():
         services.unmatch(match=Match.objects.first(), reason="test")
     assert verify.verify().ok
+
+
+def test_the_api_takes_a_statement_runs_and_reports(api, rail, funded, account):  # noqa: F811
+    from django.core.files.uploadedfile import SimpleUploadedFile
+
+    made = transfers(funded, rail, 2)
+    content = mt940(clock.now().date(), 0, [(-1000, made[0].public_id), (55, "STRANGER")])
+    answer = api.post("/v1/files", {"file": SimpleUploadedFile("day.sta", content)}, format="multipart")
+    assert answer.status_code == 201 and answer.json()["status"] == "processed", answer.content
+    bank_account = api.get("/v1/reconciliation/accounts").json()["data"][0]
+    run = api.post(f"/v1/reconciliation/accounts/{bank_account['id']}/run", {}).json()
+    assert run["matched_external"] == 1
+    match = api.get(f"/v1/reconciliation/matches?run={run['id']}").json()["data"][0]
+    assert match["internal"] == [made[0].public_id]
+    found = api.get("/v1/reconciliation/discrepancies?status=open").json()["data"]
+    assert [row["type"] for row in found] == ["missing_internal"]
+    today = clock.now().date()
+    for form, start in (("csv", b"value date"), ("xlsx", b"PK"), ("pdf", b"%PDF")):
+        report = api.get(f"/v1/reconciliation/accounts/{bank_account['id']}/report.{form}?from={today}&to={today}")
+        assert report.status_code == 200 and report.content.startswith(start), (form, report.content[:200])
+
+
+def test_another_partner_sees_none_of_it(rail, funded, account, other_partner):  # noqa: F811
+    from tests.conftest import client_for
+
+    upload(mt940(clock.now().date(), 0, [(55, "STRANGER")]), "a.sta", funded.pk)
+    services.run_account(account=account)
+    stranger = client_for(other_partner)
+    for path in ("accounts", "runs", "matches", "discrepancies"):
+        assert stranger.get(f"/v1/reconciliation/{path}").json()["data"] == []
+    assert stranger.post(f"/v1/reconciliation/accounts/{account.public_id}/run", {}).status_code == 404

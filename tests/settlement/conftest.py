@@ -20,14 +20,14 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 class Bank:
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *options: str) -> None:
         self.folder = folder
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "sandbox", "--port", str(self.port), "--data", str(folder), "--settlement-seconds", "0.05", "--seed", "7"],
+            [sys.executable, "-m", "sandbox", "--port", str(self.port), "--data", str(folder), "--settlement-seconds", "0.05", "--seed", "7", *options],
             cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )
         deadline = time.monotonic() + 20

@@ -7,7 +7,7 @@
 -- who they are. So ten thousand identical lines are one candidate, not a hundred million pairs.
 CREATE TEMP TABLE recon_type_{letter} ON COMMIT DROP AS
 SELECT type, type ~* {return_words} AS back, type ~* {fee_words} AS charge
-FROM (SELECT DISTINCT type FROM recon_{side}) t;
+FROM (SELECT DISTINCT type FROM recon_rest_{letter}) t;
 
 CREATE TEMP TABLE recon_all_{letter} ON COMMIT DROP AS
 SELECT y.*, CASE WHEN length(y.digits) >= 5 THEN y.digits ELSE '' END AS core,
@@ -26,11 +26,8 @@ FROM (
                t.charge,
                hashtextextended(concat_ws(chr(31), o.amount_minor, o.currency, o.day, o.reference, o.counterparty,
                                           o.description, o.type, o.batch_id, o.fee_minor), 0) AS likeness
-        FROM recon_{side} o
+        FROM recon_rest_{letter} o
         JOIN recon_type_{letter} t ON t.type = o.type
-        WHERE NOT EXISTS (SELECT FROM recon_pair p WHERE p.{letter} = o.rid)
-          AND NOT EXISTS (SELECT FROM recon_group_item g WHERE g.side = upper('{letter}')::"char" AND g.rid = o.rid)
-          AND NOT EXISTS (SELECT FROM recon_ignored g WHERE g.side = upper('{letter}')::"char" AND g.rid = o.rid)
         OFFSET 0  -- each form is worked out once a row
     ) x
     OFFSET 0

@@ -128,3 +128,8 @@ def test_the_bai2_library_agrees_where_it_can_read() -> None:
     assert [item.amount for item in theirs.children] == [abs(amount) for amount in ours.amounts] == [15000, 5000]
     assert [item.bank_reference for item in theirs.children] == [line.references["bank"] for line in ours.lines]
     assert ours.statements[0].balances_ok is True
+
+
+def test_lines_that_a_mainframe_put_on_top() -> None:
+    read = Read("$$ADD ID=TEST BATCHID='X'\n" + HEAD + "03,1,USD,,,,/\n16,165,50,Z,,,ONE/\n49,50,3/\n98,50,1,5/\n99,50,1,7/\n")
+    assert read.format == "bai2" and read.amounts == [50] and len(read.rejects) == 1

@@ -108,3 +108,13 @@ def test_ofxparse_agrees_on_amounts_and_ids() -> None:
     assert [int(item.amount * 100) for item in theirs] == ours.amounts
     assert [item.id for item in theirs] == [line.references["fitid"] for line in ours.lines]
     assert [item.date.date() for item in theirs] == [line.booking_date for line in ours.lines]
+
+
+def test_a_list_of_accounts_is_no_statement() -> None:
+    read = Read(f"<OFX>{SIGNON}<SIGNUPMSGSRSV1><ACCTINFORS><ACCTINFO><BANKACCTINFO><BANKACCTFROM><BANKID>1<ACCTID>7<ACCTTYPE>CHECKING</BANKACCTFROM></BANKACCTINFO></ACCTINFO></ACCTINFORS></SIGNUPMSGSRSV1></OFX>")
+    assert read.statements == [] and read.lines == []
+
+
+def test_a_transaction_without_a_date_is_rejected() -> None:
+    read = Read(sgml(transaction(posted="") + transaction("1.00", "F2") + transaction("2.00", "F3", posted="20261399")))
+    assert read.amounts == [100] and [reject.position for reject in read.rejects] == [1, 3]

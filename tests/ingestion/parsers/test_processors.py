@@ -105,3 +105,29 @@ def test_square_payouts() -> None:
     assert (read.lines[0].booking_date, read.lines[0].value_date) == (date(2026, 1, 30), date(2026, 1, 31))
     api = {"payouts": [{"id": "po_9", "status": "PAID", "amount_money": {"amount": 6259, "currency_code": "USD"}, "created_at": "2026-01-01T00:00:00Z", "arrival_date": "2026-01-02"}]}
     assert Read(json.dumps(api)).amounts == [-6259]
+
+
+def test_mpesa_payment_out_and_its_failure() -> None:
+    parameters = [{"Key": "TransactionAmount", "Value": 10}, {"Key": "TransactionReceipt", "Value": "R9"}, {"Key": "TransactionCompletedDateTime", "Value": "01.02.2026 03:00:00"}]
+    result = {"ResultType": 0, "ResultCode": 0, "ResultDesc": "ok", "OriginatorConversationID": "O", "ConversationID": "C", "TransactionID": "R9", "ResultParameters": {"ResultParameter": parameters}}
+    read = Read(json.dumps({"Result": result}))
+    assert read.amounts == [-1000] and read.lines[0].references["id"] == "R9" and read.lines[0].value_date == date(2026, 2, 1)
+    assert "no_movement" in Read(json.dumps({"Result": {**result, "ResultCode": 2001}})).flags
+
+
+def test_stripe_dispute_moves_what_its_balance_transactions_say() -> None:
+    inner = {"id": "txn_1", "object": "balance_transaction", "amount": -4200, "fee": 1500, "net": -5700, "currency": "usd", "reporting_category": "dispute"}
+    event = {"id": "evt_1", "object": "event", "type": "charge.dispute.created", "data": {"object": {"id": "du_1", "object": "dispute", "created": 1767225600, "balance_transactions": [inner]}}}
+    read = Read(json.dumps(event))
+    assert read.amounts == [-5700] and read.lines[0].booking_date == date(2026, 1, 1)
+    assert "no_movement" in Read('{"id":"cus_1","object":"customer","created":1767225600}').flags
+
+
+def test_revolut_fee_is_part_of_the_movement() -> None:
+    read = Read(
+        "Type,Product,Started Date,Completed Date,Description,Amount,Fee,Currency,State,Balance\n"
+        "TOPUP,Current,2026-01-01 08:00:00,2026-01-01 08:00:01,Top-up,100.00,0.00,EUR,COMPLETED,100.00\n"
+        "EXCHANGE,Current,2026-01-02 08:00:00,2026-01-02 08:00:01,Exchange,-50.00,0.50,EUR,COMPLETED,49.50\n"
+        "CARD_PAYMENT,Current,2026-01-03 08:00:00,,Shop,-5.00,0.00,EUR,PENDING,\n"
+    )
+    assert read.amounts == [10000, -5050] and read.statements[0].balances_ok is True and "not_settled" in read.flags
