@@ -38,18 +38,8 @@ from ingestion.parsers.mt940_fields import (
     read_amount,
 )
 from ingestion.parsers.records import (
-    AmountError,
-    Event,
-    Events,
-    Flag,
-    Line,
-    Reject,
-    StatementEnd,
-    StatementStart,
-    Unreadable,
-    clip,
-    control,
-)
+    AmountError, Event, Events, Flag, Line, Reject, StatementStart, Unreadable, clip, control,
+)  # fmt: skip
 from ingestion.parsers.textio import LineBlocks
 
 VERSION = "1"
@@ -78,6 +68,7 @@ class _Reader:
         self.position = 0
         self.preamble = 0
         self.overlong = 0
+        self.indented = False
         self.notices: list[Event] = []
 
     def events(self) -> Events:
@@ -87,6 +78,10 @@ class _Reader:
         for block in self.source.blocks():
             for line in block:
                 number += 1
+                if line[:1] == " " and not self.tag and self.statement is None and line.lstrip()[:1] == ":":
+                    self.indented = True
+                if self.indented:
+                    line = line.lstrip()
                 if line[:1] == ":":
                     end = line.find(":", 1, 6)
                     tag = line[1:end] if end > 1 else ""
@@ -153,9 +148,16 @@ class _Reader:
             return False
         return tag != "20" or (line[4:6].isdigit() and not line[6:7].isalnum())
 
+    def _inside(self) -> bool:
+        """A lone dash in a narrative ends nothing while the closing balance is still to come."""
+        statement = self.statement
+        return self.tag == "86" and statement is not None and statement.opening is not None and not statement.closed
+
     def _boundary(self, line: str) -> int:
         """2 for the end of a message, 1 for an envelope line that ends a field, 0 for text."""
         bare = line.strip(" \t\x00\x01\x02\x03\x1a")
+        if bare == "-" and self._inside():
+            return 0
         if bare in ("", "-"):
             return 2 if bare else (0 if line[:1] == " " and self.tag else int(bool(line.strip("\t "))))
         if bare.startswith(("-}", "{1:", "{2:", "{4:")) or (bare[0] == "-" and len(bare) <= 4 and bare[1:].isupper()):
@@ -392,15 +394,4 @@ class _Reader:
             else:
                 yield Flag(statement.position, "empty_statement", "a message with neither balances nor lines")
                 return
-        ok: bool | None = None
-        if statement.opening is not None and statement.closing is not None:
-            expected = statement.opening + statement.sum
-            ok = expected == statement.closing and statement.closing_currency in ("", statement.currency)
-            statement.controls["balance_equation"] = {"stated": statement.closing, "found": expected, "ok": ok}
-            if not ok:
-                yield Flag(statement.position, "balance_equation", f"account {statement.account}: opening"
-                           f" {statement.opening} plus lines {statement.sum} is {expected}, closing says"
-                           f" {statement.closing} {statement.closing_currency}")  # fmt: skip
-        yield StatementEnd(statement.account, statement.currency, statement.opening, statement.closing, ok,
-                           statement.lines, statement.sum, statement.number, statement.date, statement.position,
-                           statement.controls)  # fmt: skip
+        yield from statement.finish()

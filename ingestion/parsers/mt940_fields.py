@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import date
 from functools import lru_cache
 
 from ingestion.parsers.amounts import currency_exponent, minor
+from ingestion.parsers.records import Flag, StatementEnd
 
 MAX_LINE = 1 << 20
 MAX_FIELD_LINES = 2000
@@ -72,3 +74,16 @@ class Statement:
         if self._places is None or self._places[0] != self.currency:
             self._places = (self.currency, currency_exponent(self.currency))
         return self._places[1]
+
+    def finish(self) -> Iterator[Flag | StatementEnd]:
+        """Opening plus lines against closing, and the end of the statement."""
+        ok: bool | None = None
+        if self.opening is not None and self.closing is not None:
+            expected = self.opening + self.sum
+            ok = expected == self.closing and self.closing_currency in ("", self.currency)
+            self.controls["balance_equation"] = {"stated": self.closing, "found": expected, "ok": ok}
+            if not ok:
+                yield Flag(self.position, "balance_equation", f"account {self.account}: opening {self.opening} plus lines {self.sum}"
+                           f" is {expected}, closing says {self.closing} {self.closing_currency}")  # fmt: skip
+        yield StatementEnd(self.account, self.currency, self.opening, self.closing, ok, self.lines, self.sum, self.number,
+                           self.date, self.position, self.controls)  # fmt: skip
