@@ -23,7 +23,6 @@ from ingestion.parsers.mt940_fields import (
     CREDITED,
     ENVELOPE,
     FLOOR,
-    HEAD,
     LINE,
     LINE_LONG,
     MAX_FIELD_LINES,
@@ -36,22 +35,24 @@ from ingestion.parsers.mt940_fields import (
     Statement,
     entry_date,
     read_amount,
+    sniff,
 )
 from ingestion.parsers.records import (
-    AmountError, Event, Events, Flag, Line, Reject, StatementStart, Unreadable, clip, control,
+    AmountError,
+    Event,
+    Events,
+    Flag,
+    Line,
+    Reject,
+    StatementStart,
+    Unreadable,
+    clip,
+    control,
 )  # fmt: skip
 from ingestion.parsers.textio import LineBlocks
 
 VERSION = "1"
-def sniff(head: bytes) -> str:
-    if b"\0" in head[:64]:
-        head = head.replace(b"\0", b"")
-    if not HEAD.search(head):
-        return ""
-    interim = b":34F:" in head or b":13D:" in head
-    return "mt942" if interim and b":60F:" not in head and b":60M:" not in head else "mt940"
-
-
+__all__ = ["VERSION", "parse", "sniff"]
 def parse(file: BinaryIO) -> Events:
     """Events of an MT940 or MT942 file."""
     return _Reader(file).events()

@@ -31,6 +31,15 @@ ENVELOPE = re.compile(r"(\{.*|[A-Z]{6}[A-Z0-9]{2}([A-Z0-9]{3,4})?|94[0-9]( ?00)?
 HEAD = re.compile(rb"(?:^|[\r\n\x01{])\s*:(?:20|25P?|28C?|60[FM]|61|62[FM]|34F|86):")
 
 
+def sniff(head: bytes) -> str:
+    if b"\0" in head[:64]:
+        head = head.replace(b"\0", b"")
+    if not HEAD.search(head):
+        return ""
+    interim = b":34F:" in head or b":13D:" in head
+    return "mt942" if interim and b":60F:" not in head and b":60M:" not in head else "mt940"
+
+
 def read_amount(text: str, places: int) -> int:
     if "," in text and "." in text:  # grouped, against the standard: the last mark is the decimal one
         group = "." if text.rfind(",") > text.rfind(".") else ","
