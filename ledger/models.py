@@ -217,6 +217,7 @@ class Hold(models.Model):
 class Period(OptionalTenantModel):
     """A span of effective time that is closed: nothing effective in it can be posted any more."""
 
+    public_prefix = "per"
     audit = "all"
 
     starts_at = models.DateTimeField()

@@ -9,11 +9,13 @@ class OperationsConfig(AppConfig):
     verbose_name = "Operations"
 
     def ready(self) -> None:
+        from operations import ledger_periods
         from operations.services import golive, limits
         from payos.kernel import outbox
 
         outbox.on_parked(_parked)
         limits.register()
+        ledger_periods.register()
         golive.register()
         _actions()
 

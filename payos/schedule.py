@@ -22,6 +22,9 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "worker heartbeat": every(10, "payos.kernel.tasks.worker_heartbeat"),
     "expired idempotency keys": every(600, "payos.kernel.tasks.remove_expired_idempotency_keys"),
     "published outbox events": every(3600, "payos.kernel.tasks.remove_published_events"),
+    # ledger
+    "seal the ledger": every(2, "ledger.tasks.seal"),
+    "expire holds": every(30, "ledger.tasks.expire_holds"),
     # operations
     "cases wake up": every(30, "operations.tasks.wake_up_cases"),
     "approvals expire": every(60, "operations.tasks.expire_approvals"),

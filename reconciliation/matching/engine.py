@@ -28,7 +28,7 @@ WORK = (
     " recon_known_e recon_token recon_crowded recon_same recon_chosen recon_bag recon_bag_row recon_bag_sum"
     " recon_bag_hit recon_bag_item recon_bag_kept recon_crowd recon_near recon_claimed recon_scored recon_bunch_item"
     " recon_bunch recon_bunch_total recon_line recon_bunch_hit recon_bunch_sure recon_bunch_row recon_bunch_all recon_bunch_no recon_bunch_offer recon_left recon_unsettled recon_double"
-    " recon_type_i recon_type_e recon_whole recon_batch recon_rest_i recon_rest_e recon_block recon_tie recon_found recon_part recon_cluster"
+    " recon_type_i recon_type_e recon_whole recon_batch recon_told recon_rest_i recon_rest_e recon_block recon_tie recon_found recon_part recon_cluster"
 ).split()
 
 
@@ -118,7 +118,10 @@ class Run:
 
     def tokens(self) -> None:
         grams = {f"grams_{letter}": self.texts("grams.sql", letter=letter) for letter in "ie"}
-        self.sql("tokens.sql", **grams)
+        parts = {
+            f"parts_{letter}": self.texts("parts.sql", letter=letter, other=other) for letter, other in ("ie", "ei")
+        }
+        self.sql("tokens.sql", **grams, **parts)
 
     def references(self) -> None:
         self.sql("keys.sql")
