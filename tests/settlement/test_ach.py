@@ -13,7 +13,16 @@ from operations.models import Case
 from payos.kernel import clock, tenancy
 from payos.kernel.errors import Problem
 from settlement import services
-from settlement.models import AchFile, Correction, Rail, SettlementBatch, Submission, Transfer, TransferBatch, WindowRule
+from settlement.models import (
+    AchFile,
+    Correction,
+    Rail,
+    SettlementBatch,
+    Submission,
+    Transfer,
+    TransferBatch,
+    WindowRule,
+)
 from settlement.rails import nacha
 from tests.settlement.conftest import Bank, fund, order
 from tests.settlement.test_transfers import available
