@@ -103,11 +103,20 @@ class Bank:
         rows: list[dict[str, Any]] = []
         since: Any = 0
         while True:
-            page = self.call("GET", f"{path}?limit=500&since={since}")
+            page = self._patiently(f"{path}?limit=500&since={since}")
             rows += page["data"]
             if not page["data"] or page.get("next_since") in {None, since}:
                 return rows
             since = page["next_since"]
+
+    def _patiently(self, path: str) -> dict[str, Any]:
+        """Its faults meet whoever reads, too."""
+        for _ in range(100):
+            try:
+                return self.call("GET", path)
+            except OSError:
+                time.sleep(0.1)
+        return self.call("GET", path)
 
     def stop(self) -> None:
         self.process.terminate()
