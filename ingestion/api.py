@@ -34,7 +34,7 @@ class PaymentOut(serializers.Serializer):
     currency = serializers.CharField()
     payment_date = serializers.CharField()
     payment_channel = serializers.CharField()
-    source = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]  # a field of that name
     status = serializers.CharField()
     metadata = serializers.DictField()
     created_at = serializers.CharField()
@@ -42,7 +42,7 @@ class PaymentOut(serializers.Serializer):
 
 class PaymentList(serializers.Serializer):
     object = serializers.CharField()
-    data = PaymentOut(many=True)
+    data = PaymentOut(many=True)  # type: ignore[assignment]
     has_more = serializers.BooleanField()
     url = serializers.CharField()
 

@@ -27,3 +27,8 @@ def release_held_payments() -> int:
 @shared_task
 def forget_old_references() -> int:
     return services.forget_old_references()
+
+
+@shared_task
+def run_connectors() -> int:
+    return services.run_due()

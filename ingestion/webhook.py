@@ -51,9 +51,9 @@ def receive(request: HttpRequest, channel: str = "generic") -> HttpResponse:
         answer = problem.as_dict(instance=request.path, request_id=getattr(request, "request_id", ""))
     except DatabaseError:
         log.exception("webhook.database_unavailable")
-        problem = Problem("unavailable", headers={"Retry-After": "2"})
-        status, outcome = problem.status, problem.code
-        answer = problem.as_dict(instance=request.path, request_id=getattr(request, "request_id", ""))
+        away = Problem("unavailable", headers={"Retry-After": "2"})
+        status, outcome = away.status, away.code
+        answer = away.as_dict(instance=request.path, request_id=getattr(request, "request_id", ""))
     stats.add(source.partner_id if source else None, source.name if source else channel[:40], outcome, (time.perf_counter() - began) * 1000)
     kind = "application/json" if status < 400 else "application/problem+json"
     response = HttpResponse(json.dumps(answer), status=status, content_type=kind)

@@ -181,6 +181,9 @@ class Balance(models.Model):
             ),
         ]
 
+    def __str__(self) -> str:
+        return f"{self.account_id} slot {self.slot}"
+
 
 class Hold(models.Model):
     """How much of a pending transaction is still held. Written by the entries' trigger only."""
@@ -214,6 +217,7 @@ class Hold(models.Model):
 class Period(OptionalTenantModel):
     """A span of effective time that is closed: nothing effective in it can be posted any more."""
 
+    public_prefix = "per"
     audit = "all"
 
     starts_at = models.DateTimeField()
@@ -248,6 +252,9 @@ class Chain(models.Model):
 
     class Meta:
         default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.partner_id} at {self.position}"
 
 
 class Seal(models.Model):
@@ -292,6 +299,9 @@ class Checkpoint(models.Model):
     class Meta:
         default_permissions = ()
 
+    def __str__(self) -> str:
+        return f"{self.account_id} {self.axis} {self.at}"
+
 
 class SealMark(models.Model):
     """Up to where transactions are sealed: everything the database had finished before this transaction number."""
@@ -305,4 +315,5 @@ class SealMark(models.Model):
     class Meta:
         default_permissions = ()
 
-
+    def __str__(self) -> str:
+        return str(self.xid)

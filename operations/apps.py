@@ -1,3 +1,4 @@
+import uuid
 from typing import Any
 
 from django.apps import AppConfig
@@ -8,11 +9,28 @@ class OperationsConfig(AppConfig):
     verbose_name = "Operations"
 
     def ready(self) -> None:
-        from operations.services import limits
+        from operations import ledger_periods
+        from operations.services import golive, limits
         from payos.kernel import outbox
 
         outbox.on_parked(_parked)
         limits.register()
+        ledger_periods.register()
+        golive.register()
+        _actions()
+
+
+def _actions() -> None:
+    from operations.case_actions import CaseAction, Outcome, register_case_action
+    from payos.kernel import outbox
+
+    def retry(case: Any, user: Any, data: dict[str, Any]) -> Outcome:
+        outbox.unpark(uuid.UUID(case.subject_id))
+        return Outcome("retried", "The event is tried again. If it fails again, it is a new case.")
+
+    register_case_action(
+        CaseAction("retry_event", "Try the event again", "kernel.retry_outboxevent", kinds=("poison_event",), key="t", run=retry)
+    )
 
 
 def _parked(event: Any, error: str) -> None:

@@ -28,3 +28,14 @@ def evaluate_alerts() -> int:
 @shared_task
 def deliver_alerts() -> int:
     return alerts.deliver()
+
+
+@shared_task
+def watch_approvals() -> int:
+    with tenancy.platform_scope(actor="clock:approvals"):
+        return services.watch_approvals()
+
+
+@shared_task
+def watch_ledger() -> bool:
+    return services.watch_ledger()

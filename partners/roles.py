@@ -45,6 +45,7 @@ MATRIX: dict[str, list[str]] = {
     TREASURER: [
         *LOOK,
         "treasury.*",
+        "ledger.manage_period",
         "operations.work_case",
         "operations.request_approval",
         "settlement.work_*",

@@ -22,9 +22,14 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "worker heartbeat": every(10, "payos.kernel.tasks.worker_heartbeat"),
     "expired idempotency keys": every(600, "payos.kernel.tasks.remove_expired_idempotency_keys"),
     "published outbox events": every(3600, "payos.kernel.tasks.remove_published_events"),
+    # ledger
+    "seal the ledger": every(2, "ledger.tasks.seal"),
+    "expire holds": every(30, "ledger.tasks.expire_holds"),
     # operations
     "cases wake up": every(30, "operations.tasks.wake_up_cases"),
     "approvals expire": every(60, "operations.tasks.expire_approvals"),
+    "approvals that wait": every(900, "operations.tasks.watch_approvals"),
+    "ledger proof": daily(3, 10, "operations.tasks.watch_ledger", "reconciliation"),
     "alerts evaluate": every(30, "operations.tasks.evaluate_alerts"),
     "alerts deliver": every(5, "operations.tasks.deliver_alerts"),
     # webhooks
@@ -35,6 +40,7 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "staging": every(30, "ingestion.tasks.process_staging"),
     "payment partitions": every(6 * 3600, "ingestion.tasks.make_partitions"),
     "holding period": every(300, "ingestion.tasks.release_held_payments"),
+    "connectors": every(30, "ingestion.tasks.run_connectors"),
     "old payment references": every(600, "ingestion.tasks.forget_old_references"),
     # settlement
     "close windows": every(2, "settlement.tasks.close_windows", "settlement"),

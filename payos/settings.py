@@ -250,6 +250,10 @@ globals().update(env.email())
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", default="payos@localhost")
 
 PROMETHEUS_EXPORT_MIGRATIONS = False
+# Read by the Prometheus client itself, before anything is counted; named here so that it is documented and checked.
+PROMETHEUS_MULTIPROC_DIR = env.text("PROMETHEUS_MULTIPROC_DIR", default="")
+if PROMETHEUS_MULTIPROC_DIR and not Path(PROMETHEUS_MULTIPROC_DIR).is_dir():
+    env.refuse("PROMETHEUS_MULTIPROC_DIR", "names no folder: make it, empty, before the web server starts")
 LOG_LEVEL = env.choice("LOG_LEVEL", ["DEBUG", "INFO", "WARNING", "ERROR"], default="INFO")
 LOG_FORMAT = env.choice("LOG_FORMAT", ["json", "console"], default="console" if EMBEDDED else "json")
 LOGGING = log_config(level=LOG_LEVEL, form=LOG_FORMAT)

@@ -12,6 +12,7 @@ from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
 
 from payos import health
+from payos.kernel import metrics
 from payos.kernel.api import NotFoundView
 
 APPS = ["partners", "ledger", "operations", "webhooks", "ingestion", "settlement", "reconciliation", "treasury", "compliance", "console"]
@@ -30,7 +31,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
-    path("", include("django_prometheus.urls")),
+    path("metrics", metrics.export, name="metrics"),
     *_routes("root_urlpatterns"),
     path("v1/openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
     path("v1/docs", SpectacularSwaggerSplitView.as_view(url_name="openapi"), name="api-docs"),

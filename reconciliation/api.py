@@ -34,7 +34,7 @@ class RowOut(serializers.Serializer):
 
 class ListOut(serializers.Serializer):
     object = serializers.CharField()
-    data = serializers.ListField(child=serializers.DictField())
+    data = serializers.ListField(child=serializers.DictField())  # type: ignore[assignment]
     has_more = serializers.BooleanField()
     url = serializers.CharField()
 

@@ -59,7 +59,7 @@ class TransferOut(serializers.Serializer):
 
 class TransferList(serializers.Serializer):
     object = serializers.CharField()
-    data = TransferOut(many=True)
+    data = TransferOut(many=True)  # type: ignore[assignment]
     has_more = serializers.BooleanField()
     url = serializers.CharField()
 
@@ -166,7 +166,8 @@ class Batches(PayosAPIView):
     def post(self, request: Request) -> Response:
         upload = request.FILES.get("file") if hasattr(request, "FILES") else None
         if upload is not None:
-            items, name = from_csv(upload.read()), str(request.data.get("name") or upload.name)
+            items: Any = from_csv(upload.read())
+            name = str(request.POST.get("name") or upload.name)
         else:
             body = body_object(request)
             items, name = body.get("transfers"), str(body.get("name") or "")

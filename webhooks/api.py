@@ -40,6 +40,20 @@ def only(request: Request, *known: str) -> dict[str, Any]:
     return body
 
 
+def whole(value: Any) -> Any:
+    """JSON knows no whole numbers: 60.0 is one too."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def values(request: Request) -> dict[str, Any]:
+    body = only(request, *services.CHANGEABLE)
+    for name in {"rate_limit", "max_in_flight"} & set(body):
+        body[name] = whole(body[name])
+    if isinstance(body.get("retry_seconds"), list):
+        body["retry_seconds"] = [whole(wait) for wait in body["retry_seconds"]]
+    return body
+
+
 def flag(body: dict[str, Any], name: str, default: bool) -> bool:
     value = body.get(name, default)
     if not isinstance(value, bool):
@@ -111,7 +125,7 @@ class Endpoints(Revealing):
         request=schema.EndpointCreate, responses={201: schema.EndpointWithSecret},
     )  # fmt: skip
     def post(self, request: Request) -> Response:
-        body = only(request, *services.CHANGEABLE)
+        body = values(request)
         if "url" not in body:
             raise Problem("invalid_request", errors=[field_error("/url", "required", "give the URL to send to")])
         endpoint, _ = services.endpoint_create(partner=self.partner, livemode=self.livemode, **body)
@@ -130,7 +144,7 @@ class EndpointDetail(WebhookView):
     )  # fmt: skip
     def patch(self, request: Request, endpoint_id: str) -> Response:
         endpoint = self.endpoint(endpoint_id)
-        return Response(render.endpoint(services.endpoint_update(endpoint_id=endpoint.pk, **only(request, *services.CHANGEABLE))))
+        return Response(render.endpoint(services.endpoint_update(endpoint_id=endpoint.pk, **values(request))))
 
     @extend_schema(tags=TAGS, operation_id="webhooks_delete", summary="Remove an endpoint", responses={204: None})
     def delete(self, request: Request, endpoint_id: str) -> Response:
@@ -145,7 +159,7 @@ class RotateSecret(Revealing):
     )  # fmt: skip
     def post(self, request: Request, endpoint_id: str) -> Response:
         body = only(request, "overlap_seconds")
-        seconds = body.get("overlap_seconds", 86_400)
+        seconds = whole(body.get("overlap_seconds", 86_400))
         if isinstance(seconds, bool) or not isinstance(seconds, int) or not 0 <= seconds <= 604_800:
             raise Problem("invalid_request", errors=[field_error("/overlap_seconds", "range", "the overlap is 0 to 604800 seconds")])
         endpoint, _ = services.secret_rotate(endpoint_id=self.endpoint(endpoint_id).pk, overlap=timedelta(seconds=seconds))

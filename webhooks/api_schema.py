@@ -9,6 +9,8 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, inline_serializer
 from rest_framework import serializers as s
 
+from payos.kernel.fields import StrictSerializer
+from webhooks.catalogue import EVENTS
 from webhooks.models import DeliveryState, DisabledReason
 
 STATUSES = list(DeliveryState.values)
@@ -18,7 +20,7 @@ def _wildcards() -> s.ListField:
     return s.ListField(child=s.CharField(max_length=80), min_length=1, max_length=50)
 
 
-class EndpointFields(s.Serializer):
+class EndpointFields(StrictSerializer):
     description = s.CharField(max_length=200, required=False, allow_blank=True, trim_whitespace=False)
     headers = s.DictField(child=s.CharField(max_length=1024), required=False, help_text="Sent with every request; shown as names only.")
     rate_limit = s.IntegerField(min_value=1, max_value=10_000, required=False, allow_null=True, help_text="Requests a second.")
@@ -134,11 +136,11 @@ class EventTypeOut(s.Serializer):
     example = s.DictField()
 
 
-class RotateIn(s.Serializer):
+class RotateIn(StrictSerializer):
     overlap_seconds = s.IntegerField(min_value=0, max_value=604_800, required=False, help_text="Both secrets sign until then; a day by default.")
 
 
-class EnableIn(s.Serializer):
+class EnableIn(StrictSerializer):
     replay = s.BooleanField(required=False, help_text="Send what was missed; true by default.")
 
 
@@ -146,7 +148,7 @@ class EnableOut(EndpointOut):
     replayed = s.IntegerField()
 
 
-class TestIn(s.Serializer):
+class TestIn(StrictSerializer):
     event_type = s.CharField(max_length=80, required=False)
 
 
@@ -174,7 +176,7 @@ class TestOut(s.Serializer):
     curl = s.CharField()
 
 
-class ReplayIn(s.Serializer):
+class ReplayIn(StrictSerializer):
     delivery_id = s.CharField(required=False, help_text="One delivery; give nothing else then.")
     since = s.DateTimeField(required=False)
     until = s.DateTimeField(required=False)
@@ -204,6 +206,11 @@ def _query(name: str, kind: Any, description: str, **more: Any) -> OpenApiParame
     return OpenApiParameter(name, kind, OpenApiParameter.QUERY, description=description, **more)
 
 
+def _id(prefix: str) -> dict[str, str]:
+    return {"type": "string", "pattern": f"^{prefix}_[0-7][0-9a-hjkmnp-tv-z]{{25}}$"}
+
+
+WORD = {"type": "string", "minLength": 1, "maxLength": 80, "pattern": "^[^\\x00]+$"}
 PAGING = [
     _query("limit", {"type": "integer", "minimum": 1, "maximum": 100, "default": 20}, "How many at most."),
     _query("starting_after", OpenApiTypes.STR, "The id after which the page begins."),
@@ -215,10 +222,10 @@ TIMES = [
 ]
 DELIVERY_FILTERS = [
     _query("status", OpenApiTypes.STR, "One of the states of a delivery.", enum=STATUSES),
-    _query("event_type", OpenApiTypes.STR, "The exact type."),
-    _query("event_id", OpenApiTypes.STR, "The event, evt_…"),
-    _query("subject", OpenApiTypes.STR, "What the events are about, for example trf_…"),
+    _query("event_type", WORD, "The exact type."),
+    _query("event_id", _id("evt"), "The event, evt_…"),
+    _query("subject", WORD, "What the events are about, for example trf_…"),
     *TIMES,
     *PAGING,
 ]
-EVENT_FILTERS = [_query("type", OpenApiTypes.STR, "The exact type."), _query("subject", OpenApiTypes.STR, "What it is about."), *TIMES, *PAGING]
+EVENT_FILTERS = [_query("type", OpenApiTypes.STR, "The exact type.", enum=list(EVENTS)), _query("subject", WORD, "What it is about."), *TIMES, *PAGING]

@@ -28,7 +28,8 @@ def claim(*, limit: int, slow: Sequence[uuid.UUID] = (), lease: timedelta = poli
     with tenancy.platform_scope(actor="webhooks"), transaction.atomic():
         now = clock.now()
         with connection.cursor() as cursor:
-            cursor.execute(sqlfile.load(__file__, "lanes.sql"), {"now": now, "lanes": min(LANES, limit)})
+            probes = {"slow": list(slow), "failing_from": policy.FAILING_FROM, "failing_in_flight": policy.FAILING_IN_FLIGHT}
+            cursor.execute(sqlfile.load(__file__, "lanes.sql"), {"now": now, "lanes": min(LANES, limit), **probes})
             lanes = cursor.fetchall()
             if not lanes:
                 return []
@@ -43,10 +44,8 @@ def claim(*, limit: int, slow: Sequence[uuid.UUID] = (), lease: timedelta = poli
                     "until": now + lease,
                     "lease": token,
                     "lanes": [endpoint_id for endpoint_id, _ in lanes],
-                    "slow": list(slow),
-                    "share": -(-limit // len(lanes)),
-                    "failing_from": policy.FAILING_FROM,
-                    "failing_in_flight": policy.FAILING_IN_FLIGHT,
+                    "limit": limit,
+                    **probes,
                 },
             )
             rows = cursor.fetchall()

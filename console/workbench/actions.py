@@ -11,10 +11,11 @@ from django.db import transaction
 from django.urls import reverse
 
 from console.workbench import bench
+from ledger import services as ledger
 from operations import services as operations
 from operations.case_actions import CaseAction, Outcome, register_case_action
 from operations.models import Approval, Case
-from payos.kernel import ids, money
+from payos.kernel import ids, money, tenancy
 from payos.kernel.errors import Problem
 from reconciliation import services
 from reconciliation.models import BankAccount, Match, Rule, StatementLine
@@ -80,8 +81,7 @@ def book(*, case: Case, user: Any, line: str, code: str, partner: str, reason: s
         )  # fmt: skip
         return f"{money.display(row.amount_minor, row.currency)} is more than you may book alone: {asked.public_id} waits for a second person."
     posted = _book(params)
-    # A posting against a line has no undo of its own yet: it is corrected by reversing that transaction in the ledger.
-    _done(case, user, "booked", reason, {"transaction": posted})
+    _done(case, user, "booked", reason, {"transaction": posted, "line": row.public_id})
     return f"Booked to {BOOK_TO[params['code']].split(':')[0].lower()}."
 
 
@@ -186,7 +186,7 @@ def _balances(case: Case) -> bool:
 
 def _describe_top(case: Case) -> str:
     top = bench.top_suggestion(bench.discrepancy_of(case))
-    return "" if top is None else f"{top.confidence} %: {bench.in_words(top.reason)}."
+    return "" if top is None else f"{top.confidence} %: {bench.in_words(top.reason, case.currency)}."
 
 
 def _take_back_match(case: Case) -> None:
@@ -194,6 +194,23 @@ def _take_back_match(case: Case) -> None:
     if not done:
         raise Problem("case_not_undoable", "What resolved this case is not known here: undo the match on its own page.")
     services.unmatch(match=Match.objects.get(pk=ids.decode("mat", done)), reason=f"Taken back from {case.public_id}.")
+
+
+def _take_back_booking(case: Case) -> None:
+    """A reversing transaction; the line is open again."""
+    done = case.data.get("resolved") or {}
+    if "transaction" in done:
+        ledger.reverse(transaction_id=ids.decode("txn", done["transaction"]), reason=f"Taken back from {case.public_id}.", kind="reconciliation.adjustment_reversed")
+    _open_again(done["line"], "booked" if "transaction" in done else "ignored", case)
+
+
+def _open_again(public_id: str, expected: str, case: Case) -> None:
+    line = StatementLine.objects.select_for_update(of=("self",)).get(pk=ids.decode("lin", public_id))
+    if line.state != expected:
+        raise Problem("case_not_undoable", f"{public_id} is {line.state} by now: nothing was taken back.")
+    line.state = "open"
+    with tenancy.acting(reason=f"taken back from {case.public_id}"):
+        line.save(update_fields=["state"])
 
 
 def _fingerprint(params: dict[str, Any]) -> str:
@@ -214,6 +231,10 @@ def _page(case: Case) -> str:
 
 operations.register_approval_action(ADJUST, execute=_execute, preview=entries_of, fingerprint=_fingerprint)
 operations.register_undo("matched", _take_back_match)
+# Closed because an approved act or a match elsewhere explained it: what that did is not known to the case.
+operations.register_undo("decided", _take_back_match)
+operations.register_undo("booked", _take_back_booking)
+operations.register_undo("set_aside", _take_back_booking)
 register_case_action(CaseAction("accept", "Accept the suggestion", MAY, kinds=KINDS, key="Enter", run=accept_top, describe=_describe_top, when=_balances))
 register_case_action(CaseAction("match", "Match", MAY, kinds=KINDS, key="m", link=_page))
 register_case_action(CaseAction("write_off", "Write off", MAY, kinds=KINDS, key="w", link=lambda case: _page(case) + "?do=write_off"))

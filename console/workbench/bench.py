@@ -14,6 +14,7 @@ from django.db.models import Q
 from operations.models import Case
 from payos.kernel import ids, sqlfile
 from payos.kernel.errors import Problem
+from payos.kernel.money import display
 from reconciliation.models import BankAccount, Discrepancy, StatementLine, Suggestion
 
 NEAR_DAYS = 7
@@ -171,7 +172,7 @@ def _preselect(discrepancy: Discrepancy, suggestions: list[Suggestion], lines: d
         whole = all(key in lines for key in one.lines) and all(key in items for key in one.items)
         for end in [lines[key] for key in one.lines if key in lines] + [items[key] for key in one.items if key in items]:
             if end.score is None:
-                end.score, end.why = one.confidence, in_words(one.reason)
+                end.score, end.why = one.confidence, in_words(one.reason, discrepancy.currency)
             if place == 0 and whole:
                 end.picked = True
     if not any(end.picked for end in (*lines.values(), *items.values())):
@@ -200,7 +201,7 @@ def _mark(bench: Bench) -> None:
                 end.differs.add("day")
             if not _alike(end.reference, anchor.reference, anchor.description, end.description):
                 end.differs.add("reference")
-            if not _alike(end.counterparty, anchor.counterparty):
+            if end.counterparty and anchor.counterparty and not _alike(end.counterparty, anchor.counterparty):
                 end.differs.add("counterparty")
 
 
@@ -209,7 +210,7 @@ def _alike(text: str, *others: str) -> bool:
     return any(plain and other and (plain in other or other in plain) for other in ("".join(one.lower().split()) for one in others))
 
 
-def in_words(reason: dict[str, Any]) -> str:
+def in_words(reason: dict[str, Any], currency: str = "") -> str:
     """A suggestion's evidence as a sentence."""
     parts = []
     if "total_of" in reason:
@@ -217,7 +218,8 @@ def in_words(reason: dict[str, Any]) -> str:
     if "amount" in reason:
         parts.append(f"amount {reason['amount']}")
     if reason.get("difference_minor"):
-        parts.append(f"off by {reason['difference_minor']} minor units")
+        off = reason["difference_minor"]
+        parts.append(f"off by {display(abs(int(off)), currency)}" if currency else f"off by {off} minor units")
     if "days" in reason:
         days = abs(int(reason["days"]))
         parts.append("the same day" if days == 0 else f"{days} day{'s' if days > 1 else ''} apart")

@@ -40,7 +40,7 @@ def workbench(request: HttpRequest, key: uuid.UUID) -> HttpResponse:
         sides=[("line", "The bank's lines", laid.lines), ("item", "Our items", laid.items)],
         currency=laid.account.currency,
         exponent=EXPONENTS[laid.account.currency],
-        why=[(one.confidence, bench.in_words(one.reason)) for one in laid.suggestions],
+        why=[(one.confidence, bench.in_words(one.reason, laid.account.currency)) for one in laid.suggestions],
         book_to=actions.BOOK_TO.items(),
         partners=Partner.objects.order_by("name")[:500] if laid.account.partner_id is None else [],
         may_work=request.user.has_perm(actions.MAY),  # type: ignore[union-attr]
@@ -115,7 +115,7 @@ def section(case: Case, request: HttpRequest) -> str:
     except Problem:
         return ""
     ends = [end for end in (*laid.lines, *laid.items) if end.picked]
-    why = bench.in_words(laid.suggestions[0].reason) if laid.suggestions else ""
+    why = bench.in_words(laid.suggestions[0].reason, laid.account.currency) if laid.suggestions else ""
     score = laid.suggestions[0].confidence if laid.suggestions else None
     return render_to_string("console/workbench_section.html", {"case": case, "ends": ends, "why": why, "score": score, "residual": laid.residual, "currency": laid.account.currency}, request)
 

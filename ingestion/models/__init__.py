@@ -1,9 +1,13 @@
+from ingestion.models.connector import Connector, ConnectorRun, ConnectorSeen
 from ingestion.models.file import SourceFile
 from ingestion.models.payment import Payment, PaymentReference, PaymentState
 from ingestion.models.source import RawMessage, Source, WebhookStat
 from ingestion.models.staging import Currency, PaymentStaging, StagingProcessLog
 
 __all__ = [
+    "Connector",
+    "ConnectorRun",
+    "ConnectorSeen",
     "Currency",
     "Payment",
     "PaymentReference",

@@ -43,10 +43,13 @@ from ingestion.parsers.textio import LineBlocks
 VERSION = "1"
 
 
+# A header record on a line of its own, even under lines that a mainframe put on top.
+_HEADER = re.compile(rb"^[ \t\xef\xbb\xbf]*01,[^,\r\n]*,[^,\r\n]*,\d{0,8},\d{0,4},", re.MULTILINE)
+_FIRST = re.compile(rb"[\s\xef\xbb\xbf]*(01,[^,\r\n]*,[^,\r\n]*,[^,\r\n]*,|(0[23]|16),[^\r\n]*(\r?\n|/))")
+
+
 def sniff(head: bytes) -> bool:
-    return re.match(rb"[\s\xef\xbb\xbf]*01,[^,\r\n]*,[^,\r\n]*,[^,\r\n]*,", head) is not None or (
-        re.match(rb"[\s\xef\xbb\xbf]*(0[23]|16),[^\r\n]*(\r?\n|/)", head) is not None
-    )
+    return _FIRST.match(head) is not None or _HEADER.search(head) is not None
 
 
 class _Account:

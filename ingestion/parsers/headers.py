@@ -30,11 +30,11 @@ WORDS: dict[str, tuple[str, ...]] = {
     ),
     "credit": (
         "credit", "credit amount", "money in", "paid in", "deposit", "deposits", "haben", "gutschrift", "credit eur", "abono", "ingreso",
-        "avere", "accrediti", "entrate", "uznania", "bij", "in", "credits", "receipts", "credit usd", "credit amt", "insattning", "lodgement", "incoming",
+        "avere", "accrediti", "entrate", "uznania", "credito", "kredit", "bij", "in", "credits", "receipts", "credit usd", "credit amt", "insattning", "lodgement", "incoming",
     ),
     "debit": (
         "debit", "debit amount", "money out", "paid out", "withdrawal", "withdrawals", "withdrawn", "soll", "lastschrift", "debit eur",
-        "cargo", "gasto", "dare", "addebiti", "uscite", "obciazenia", "af", "out", "debits", "payments", "debit usd", "debit amt", "uttag", "outgoing",
+        "cargo", "gasto", "dare", "addebiti", "uscite", "obciazenia", "debito", "debet", "af", "out", "debits", "payments", "debit usd", "debit amt", "uttag", "outgoing",
     ),
     "direction": (
         "debit credit", "credit debit", "dr cr", "cr dr", "d c", "c d", "dc", "af bij", "bij af", "soll haben", "s h", "sens", "cdtdbtind",
@@ -46,7 +46,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     ),
     "balance": (
         "balance", "running balance", "saldo", "saldo na mutatie", "solde", "kontostand", "balance after", "closing balance", "saldo po operacji", "konecny stav", "koncovy stav",
-        "saldo nach buchung", "balance eur", "account balance", "available balance", "ledger balance", "saldo contabile", "zustatek", "book balance",
+        "saldo nach buchung", "balance eur", "account balance", "available balance", "ledger balance", "running bal", "saldo na trn", "solde progressif", "saldo eur", "saldo contabile", "zustatek", "book balance",
     ),
     "account": (
         "account", "account number", "account no", "iban", "konto", "kontonummer", "rekening", "rekeningnummer", "compte", "cuenta", "conto", "konta",
@@ -67,7 +67,7 @@ WORDS: dict[str, tuple[str, ...]] = {
         "description", "details", "detail", "narrative", "narration", "memo", "verwendungszweck", "buchungstext", "omschrijving", "mededelingen",
         "libelle", "libelle operation", "communication", "concepto", "descripcion", "descrizione", "causale", "tytul", "opis", "opis operacji", "descricao",
         "historico", "text", "tekst", "message", "particulars", "transaction description", "payment details", "remittance", "remittance information",
-        "transaction details", "omschrijving 1", "betreff", "note", "notes", "selite", "viesti", "zprava", "merchantplace", "title", "zweck",
+        "transaction details", "omschrijving 1", "omschrijving 2", "omschrijving 3", "remittance information unstructured", "betreff", "note", "notes", "selite", "viesti", "zprava", "merchantplace", "title", "zweck",
     ),
     "type": (
         "type", "transaction type", "typ", "art", "tipo", "code", "mutatiesoort", "reporting category", "category", "categorie", "umsatzart",
@@ -132,6 +132,15 @@ def _settle(columns: dict[str, int], names: list[str]) -> None:
     elif "debit" in columns and "credit" not in columns and "amount" in columns:
         del columns["debit"]
     if "amount" not in columns and not {"credit", "debit"} & columns.keys():
+        # "Débit euros", "Credit (KES)", "Withdrawal Amt": the first word decides.
+        for index, name in enumerate(names):
+            for side in ("credit", "debit"):
+                if name.split()[:1] and name.split()[0] in WORDS[side] and side not in columns and not any(mark in name.split() for mark in ("card", "limit", "interest", "note", "type")):
+                    columns[side] = index
+        if len({"credit", "debit"} & columns.keys()) == 1:
+            columns.pop("credit", None)
+            columns.pop("debit", None)
+    if "amount" not in columns and not {"credit", "debit"} & columns.keys():
         # A header such as "Amount (KES)" or "Betrag in CHF" counts where nothing better is there.
         for index, name in enumerate(names):
             words = name.split()
@@ -144,6 +153,15 @@ def _settle(columns: dict[str, int], names: list[str]) -> None:
             if any(word in ("date", "datum", "fecha", "data", "dato") for word in name.split()):
                 columns["booking_date"] = index
                 break
+    if "balance" not in columns:
+        for index, name in enumerate(names):
+            words = name.split()
+            if words and words[0] in ("saldo", "balance", "solde") and len(words) < 4 and not {"id", "transaction", "confirmed", "type"} & set(words):
+                columns["balance"] = index
+                break
+    if "counterparty" in columns and columns.get("account") == columns["counterparty"] + 1:
+        # "Payee", "Account number": the account beside a name is that name's.
+        columns.setdefault("counterparty_account", columns.pop("account"))
     if "value_date" in columns and columns.get("value_date") == columns.get("currency"):
         del columns["currency"]
 

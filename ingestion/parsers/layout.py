@@ -9,7 +9,17 @@ from dataclasses import dataclass, field
 from ingestion.parsers import headers
 from ingestion.parsers.profiles import Profile
 from ingestion.parsers.records import Unreadable
-from ingestion.parsers.values import Dates, Numbers, cell_text, date_order, decimal_mark, is_amount, is_date, plain
+from ingestion.parsers.values import (
+    Dates,
+    Numbers,
+    cell_text,
+    date_order,
+    decimal_mark,
+    direction,
+    is_amount,
+    is_date,
+    plain,
+)
 
 #: Rows looked at before the rest is read.
 SAMPLE_ROWS = 400
@@ -154,14 +164,21 @@ def _settle(layout: Layout, sample: list[list[str]], delimiter: str) -> None:
         places = [layout.columns[name] for name in fields if name in layout.columns]
         return [row[at] for row in body for at in places if at < len(row) and row[at]]
 
+    if profile is None and "direction" not in layout.columns and "amount" in layout.columns:
+        _find_direction(layout, body)
+
     decimal = (profile.decimal if profile else "") or decimal_mark(
         cells("amount", "credit", "debit", "gross", "fee", "net", "balance"), "," if delimiter == ";" and not profile else "."
     )
     layout.numbers = Numbers(decimal, profile.minor_units if profile else False)
     order = profile.date_order if profile else ""
     if not order:
-        american = delimiter in (",", "\t", "") and decimal == "." and {"USD"} >= set(cells("currency"))
-        order, proven = date_order(cells("booking_date", "value_date"), "mdy" if american else "dmy")
+        dates = cells("booking_date", "value_date")
+        american = (
+            decimal == "." and {"USD"} >= set(cells("currency")) and all("/" in text for text in dates)
+            and (layout.header_row < 0 or any("date" in plain(name).split() for name in layout.names))
+        )  # fmt: skip
+        order, proven = date_order(dates, "mdy" if american else "dmy")
         if not proven:
             layout.assumed.append(f"the dates can be read two ways; they are read as {order}")
     layout.dates = Dates("mdy" if order == "mdy" else "dmy")
@@ -174,6 +191,24 @@ def _settle(layout: Layout, sample: list[list[str]], delimiter: str) -> None:
                 break
     if layout.header_row > 0:
         _preamble(layout, sample[: layout.header_row])
+    if profile is None and "account" in layout.columns:
+        # A column with the account of the statement says the same almost everywhere; another one is the other side's.
+        accounts = cells("account")
+        if layout.account or len(set(accounts)) > max(3, len(body) // 4) or len(accounts) < len([row for row in body if any(row)]) // 2:
+            layout.columns.setdefault("counterparty_account", layout.columns.pop("account"))
+
+
+def _find_direction(layout: Layout, body: list[list[str]]) -> None:
+    """Unsigned amounts beside a column that says nothing but debit or credit: that column is their sign."""
+    at = layout.columns["amount"]
+    rows = [row for row in body if at < len(row) and is_amount(row[at])]
+    if not rows or any(row[at].lstrip().startswith(("-", "(", "−")) or row[at].rstrip().endswith("-") for row in rows):
+        return
+    for column in range(layout.width()):
+        words = {row[column].upper() for row in rows if column < len(row)}
+        if column != at and words and words != {""} and all(len(word) > 1 and direction(word) is not None for word in words):
+            layout.columns["direction"] = column
+            return
 
 
 def _known(code: str) -> bool:
@@ -187,7 +222,7 @@ def _preamble(layout: Layout, rows: list[list[str]]) -> None:
         line = " ".join(cell for cell in row if cell)
         match = _PREAMBLE_ACCOUNT.search(line)
         if match and not layout.account and any(char.isdigit() for char in match[1]):
-            layout.account = match[1].strip()
+            layout.account = match[1].split(" / ")[0].strip()
         if not layout.currency and re.search(r"currency|devise|w[äa]hrung|valuta|moneda|waluta|munt", line, re.IGNORECASE):
             code = next((code for code in _CURRENCY_IN_NAME.findall(line) if _known(code)), "")
             layout.currency = code

@@ -108,7 +108,7 @@ def resolve(name: str) -> tuple[Format, str]:
     key = name.strip().lower()
     if key in processors.FAMILIES:
         return FORMATS["csv"], key
-    key = ALIASES.get(key, key)
+    key = ALIASES.get(key, "camt" if key.startswith("camt") else key)
     if key not in FORMATS:
         raise Unreadable(f"{name!r} is no format; choose from {', '.join(formats())}")
     return FORMATS[key], ""

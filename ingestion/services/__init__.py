@@ -1,5 +1,6 @@
 """Commands of ingestion: recording payments, working the staging table, sources, reversals, holding periods."""
 
+from ingestion.services.connectors import run_connector, run_due, test_connector
 from ingestion.services.files import path_of, process_file, receive_file
 from ingestion.services.holding import release_due
 from ingestion.services.partitions import detach_month, forget_old_references, make_partitions
@@ -24,6 +25,9 @@ __all__ = [
     "record",
     "release_due",
     "reverse_payment",
+    "run_connector",
+    "run_due",
     "source_create",
     "source_rotate",
+    "test_connector",
 ]

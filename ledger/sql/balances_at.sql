@@ -3,10 +3,12 @@
 -- lies at or before the checkpoint. Consistent because it is one statement: checkpoint, mark and entries come from one snapshot.
 WITH mark AS (SELECT xid::xid8 AS xid, transaction_id AS id FROM ledger_sealmark),
 tail AS MATERIALIZED (
-    SELECT e.account_id, e.amount_minor, e.layer, e.{time} AS at
-      FROM ledger_transaction t JOIN ledger_entry e ON e.transaction_id = t.id
+    -- OFFSET 0 keeps this a look-up by transaction: the tail is short, while the accounts may be long.
+    SELECT e.account_id, e.amount_minor, e.layer, e.at
+      FROM ledger_transaction t
+     CROSS JOIN LATERAL (SELECT account_id, amount_minor, layer, {time} AS at FROM ledger_entry WHERE transaction_id = t.id OFFSET 0) AS e
      WHERE (t.xid, t.id) > (SELECT xid, coalesce(id, '00000000-0000-0000-0000-000000000000'::uuid) FROM mark)
-       AND e.account_id = ANY(%(accounts)s) AND e.{time} <= %(at)s
+       AND e.account_id = ANY(%(accounts)s) AND e.at <= %(at)s
 )
 SELECT asked.id,
        (coalesce(c.posted_minor, 0) + coalesce(sums.posted, 0))::bigint,

@@ -6,6 +6,7 @@ import uuid
 from typing import Any
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import path, reverse
@@ -15,8 +16,10 @@ from operations import services, subjects
 from operations.models import Approval, ApprovalLimit
 from operations.models.approval import ApprovalState
 from operations.pages import answer, needs, page
+from partners.models import Partner
 from payos.kernel import clock
 from payos.kernel.admin import ReadOnlyModelAdmin
+from payos.kernel.errors import Problem
 
 VIEWS = {"waiting": "Waiting", "mine": "Asked by me", "decided": "Decided", "over": "Expired or void"}
 
@@ -30,6 +33,7 @@ class ApprovalAdmin(ReadOnlyModelAdmin):
         return [
             path("", site(require_GET(self.waiting)), name="operations_approval_changelist"),
             path("<uuid:key>/change/", site(require_GET(self.one)), name="operations_approval_change"),
+            path("go-live/", site(require_POST(self.go_live)), name="operations_approval_go_live"),
             path("<uuid:key>/decide/", site(require_POST(self.decide)), name="operations_approval_decide"),
         ]
 
@@ -46,7 +50,27 @@ class ApprovalAdmin(ReadOnlyModelAdmin):
         else:
             view, rows = "waiting", rows.filter(state=ApprovalState.REQUESTED)
         found = Paginator(rows.order_by("expires_at" if view == "waiting" else "-id"), 50).get_page(request.GET.get("p"))
-        return page(request, "operations/approvals.html", "Approvals", view=view, views=VIEWS.items(), found=found)
+        return page(
+            request, "operations/approvals.html", "Approvals", view=view, views=VIEWS.items(), found=found,
+            not_live=Partner.objects.filter(live_enabled=False, active=True).order_by("name")[:500],
+            may_ask=request.user.has_perm("partners.change_partner") and request.user.has_perm("operations.request_approval"),  # type: ignore[union-attr]
+        )  # fmt: skip
+
+    @needs("operations.request_approval")
+    def go_live(self, request: HttpRequest) -> HttpResponse:
+        """Ask for live keys for a partner; a second person decides."""
+        if not request.user.has_perm("partners.change_partner"):  # type: ignore[union-attr]
+            raise PermissionDenied
+
+        def act() -> str:
+            try:
+                partner = Partner.objects.get(pk=uuid.UUID(request.POST.get("partner", "")))
+            except (ValueError, Partner.DoesNotExist):
+                raise Problem("unprocessable", "Choose the partner that shall go live.") from None
+            services.ask_go_live(user=request.user, partner=partner, reason=request.POST.get("reason", ""))
+            return f"A second person is asked to let {partner.name} go live."
+
+        return answer(request, act, reverse("admin:operations_approval_changelist"))
 
     @needs("operations.view_approval")
     def one(self, request: HttpRequest, key: uuid.UUID) -> HttpResponse:

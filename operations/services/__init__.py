@@ -18,9 +18,11 @@ from operations.services.approvals import (
 )
 from operations.services.bulk import LIMIT as BULK_LIMIT
 from operations.services.bulk import apply_bulk, preview_bulk
+from operations.services.golive import ask_go_live
 from operations.services.limits import ask_limit
 from operations.services.opening import open_case, open_cases, resolve_by_cause
 from operations.services.views import delete_view, save_view
+from operations.services.watch import watch_approvals, watch_ledger
 from operations.services.work import (
     LEASE,
     amend_resolution,
@@ -41,6 +43,7 @@ __all__ = [
     "LEASE",
     "amend_resolution",
     "apply_bulk",
+    "ask_go_live",
     "ask_limit",
     "assign",
     "claim",
@@ -64,4 +67,6 @@ __all__ = [
     "undo",
     "viewed",
     "wake_up",
+    "watch_approvals",
+    "watch_ledger",
 ]

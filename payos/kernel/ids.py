@@ -20,6 +20,7 @@ PREFIXES = {
     "acc": "account",
     "txn": "ledger transaction",
     "ent": "entry",
+    "per": "ledger period",
     "cas": "case",
     "apr": "approval",
     "evt": "event",

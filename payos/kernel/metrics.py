@@ -1,13 +1,19 @@
-"""Gauges read from the database when Prometheus asks. An app adds its own with `source` in AppConfig.ready."""
+"""What Prometheus reads: counters of this process, or of all of them, and gauges read from the database.
+
+An app adds its own gauges with `source` in AppConfig.ready. Where several web processes share a machine,
+PROMETHEUS_MULTIPROC_DIR names a folder in which each keeps its counters; whoever answers then adds them up.
+"""
 
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from django.db import DatabaseError, transaction
-from prometheus_client import REGISTRY
+from django.http import HttpRequest, HttpResponse
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest, multiprocess
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
@@ -40,6 +46,16 @@ class FromDatabase(Collector):
             except DatabaseError:
                 log.exception("metrics.source_failed", extra={"source": function.__name__})
         yield from families.values()
+
+
+@transaction.non_atomic_requests
+def export(request: HttpRequest) -> HttpResponse:
+    registry = REGISTRY
+    if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        registry = CollectorRegistry()
+        multiprocess.MultiProcessCollector(registry)
+        registry.register(FromDatabase())
+    return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 
 
 def register() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,7 +12,13 @@ from payos.supervisor.supervisor import Service
 QUEUES = ("default", "settlement", "reconciliation", "webhooks")
 
 
-def web(host: str, port: int, workers: int) -> Service:
+def web(host: str, port: int, workers: int, counters: Path | None = None) -> Service:
+    environment = {}
+    if workers > 1 and counters is not None:
+        # Each process keeps its counters here and /metrics adds them up; those of an earlier start are forgotten.
+        shutil.rmtree(counters, ignore_errors=True)
+        counters.mkdir(parents=True)
+        environment["PROMETHEUS_MULTIPROC_DIR"] = str(counters)
     return Service(
         "web",
         [
@@ -20,7 +27,7 @@ def web(host: str, port: int, workers: int) -> Service:
             "--log-level", "warning", "payos.wsgi:application",
         ],
         # Static files come from the apps in the embedded mode; whitenoise need not mourn the empty folder.
-        {"PYTHONWARNINGS": "ignore:No directory at:UserWarning"},
+        {"PYTHONWARNINGS": "ignore:No directory at:UserWarning", **environment},
         stop_seconds=5,
     )  # fmt: skip
 

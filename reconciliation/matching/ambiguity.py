@@ -32,7 +32,7 @@ def store(connection: psycopg.Connection, texts: Texts) -> None:
     edges = connection.execute(texts("edges.sql")).fetchall()  # type: ignore[arg-type]
     found = knots(edges)
     names = {knot: number for number, knot in enumerate(sorted(set(found.values())), 1)}
-    connection.execute('CREATE TEMP TABLE recon_cluster (side "char", rid int, cluster int) ON COMMIT DROP')
+    connection.execute(texts.fill('CREATE TEMP TABLE recon_cluster (side "char", rid int, cluster int) ON COMMIT DROP'))  # type: ignore[arg-type]
     with connection.cursor() as cursor, cursor.copy("COPY recon_cluster FROM STDIN") as copy:
         for node in sorted(found):
             copy.write_row((*node, names[found[node]]))

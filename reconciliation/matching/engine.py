@@ -23,12 +23,12 @@ from reconciliation.matching.spec import Spec
 
 ROUNDS = 8
 WORK = (
-    "recon_pair recon_group recon_group_item recon_suggestion recon_discrepancy recon_duplicate recon_ignored"
+    "recon_pair recon_group recon_group_item recon_suggestion recon_discrepancy recon_duplicate recon_ignored recon_label recon_ruled"
     " recon_candidate recon_repeated recon_member_i recon_member_e recon_open_i recon_open_e recon_known_i"
     " recon_known_e recon_token recon_crowded recon_same recon_chosen recon_bag recon_bag_row recon_bag_sum"
     " recon_bag_hit recon_bag_item recon_bag_kept recon_crowd recon_near recon_claimed recon_scored recon_bunch_item"
     " recon_bunch recon_bunch_total recon_line recon_bunch_hit recon_bunch_sure recon_bunch_row recon_bunch_all recon_bunch_no recon_bunch_offer recon_left recon_unsettled recon_double"
-    " recon_type_i recon_type_e recon_whole recon_block recon_tie recon_found recon_part recon_cluster"
+    " recon_type_i recon_type_e recon_whole recon_batch recon_told recon_rest_i recon_rest_e recon_block recon_tie recon_found recon_part recon_cluster"
 ).split()
 
 
@@ -50,12 +50,15 @@ class Result:
 
 
 class Run:
-    def __init__(self, connection: psycopg.Connection, spec: Spec, progress: Callable[[str], None]) -> None:
+    def __init__(
+        self, connection: psycopg.Connection, spec: Spec, progress: Callable[[str], None], shared: bool = False
+    ) -> None:
         self.connection = connection
         self.spec = spec
         self.progress = progress
         self.result = Result()
-        self.texts = Texts(spec, {})
+        self.shared = shared
+        self.texts = Texts(spec, {}, shared)
 
     def sql(self, name: str, **more: str) -> None:
         self.connection.execute(self.texts(name, **more))  # type: ignore[arg-type]
@@ -75,11 +78,15 @@ class Run:
     def prepare(self) -> None:
         run = self.connection.execute
         for table in WORK:
-            run(f"DROP TABLE IF EXISTS pg_temp.{table} CASCADE")  # type: ignore[arg-type]
+            run(self.texts.fill(f"DROP TABLE IF EXISTS pg_temp.{table} CASCADE"))  # type: ignore[arg-type]
         run(f"SET LOCAL work_mem = '{self.spec.work_mem}'")  # type: ignore[arg-type]
         # Estimates over hashed keys are poor, and a wrong nested loop costs hours where a hash join costs a second.
         run("SET LOCAL enable_nestloop = off")
         run("SET LOCAL jit = off")
+        if self.shared:
+            run("SET LOCAL max_parallel_workers_per_gather = 2")
+            run("SET LOCAL parallel_setup_cost = 100")
+            run("SET LOCAL parallel_tuple_cost = 0.01")
         run("ANALYZE recon_internal")
         run("ANALYZE recon_external")
         self.sql("functions.sql")
@@ -91,24 +98,30 @@ class Run:
             if day is not None
         ]
         closed = self.spec.closed_days(min(days).year, max(days).year) if days else {}
-        self.texts = Texts(self.spec, closed)
+        self.texts = Texts(self.spec, closed, self.shared)
         self.sql("results.sql")
         rules.ignore(self.connection, self.spec)
 
     def exact(self) -> None:
-        self.sql("exact.sql")
+        self.sql("exact.sql", level_one="true" if 1 in self.spec.levels else "false")
         self.connection.execute("ANALYZE recon_pair")
 
-    def batches(self) -> None:
-        self.sql("batches.sql")
+    def rest(self) -> None:
+        for side, letter in (("internal", "i"), ("external", "e")):
+            self.sql("rest.sql", side=side, letter=letter)
+        if 4 in self.spec.levels:
+            self.sql("batches.sql")
 
     def open_rows(self) -> None:
-        for side, letter in (("internal", "i"), ("external", "e")):
-            self.sql("open.sql", side=side, letter=letter)
+        for letter in "ie":
+            self.sql("open.sql", letter=letter)
 
     def tokens(self) -> None:
         grams = {f"grams_{letter}": self.texts("grams.sql", letter=letter) for letter in "ie"}
-        self.sql("tokens.sql", **grams)
+        parts = {
+            f"parts_{letter}": self.texts("parts.sql", letter=letter, other=other) for letter, other in ("ie", "ei")
+        }
+        self.sql("tokens.sql", **grams, **parts)
 
     def references(self) -> None:
         self.sql("keys.sql")
@@ -136,7 +149,7 @@ class Run:
 
     def similar(self) -> None:
         self.sql("pairs.sql")
-        self.connection.execute("CREATE TEMP TABLE recon_scored (LIKE recon_candidate) ON COMMIT DROP")
+        self.connection.execute(self.texts.fill("CREATE TEMP TABLE recon_scored (LIKE recon_candidate) ON COMMIT DROP"))  # type: ignore[arg-type]
         scorer = Scorer(self.connection, self.spec, self.texts)
         if 3 in self.spec.levels:
             scorer.run()
@@ -166,6 +179,7 @@ class Run:
 
     def summarise(self) -> None:
         self.sql("views.sql")
+        rules.apply(self.connection, self.spec, self.texts)
         result, run = self.result, self.connection.execute
         result.internal, result.external = self.count("recon_internal"), self.count("recon_external")
         pairs = self.count("recon_pair")
@@ -185,10 +199,8 @@ class Run:
     def go(self) -> Result:
         levels = set(self.spec.levels)
         self.phase("prepare", self.prepare)
-        if 1 in levels:
-            self.phase("level 1", self.exact)
-        if 4 in levels:
-            self.phase("level 4 whole batches", self.batches)
+        self.phase("level 1", self.exact)
+        self.phase("level 4 whole batches", self.rest)
         self.phase("normalise", self.open_rows)
         self.phase("texts", self.tokens)
         # References and bags are worked out for every run: what disagrees under one reference is classified by them.
@@ -200,9 +212,16 @@ class Run:
             self.phase("level 4 totals", self.totals)
         self.phase("classify", self.classify)
         self.phase("results", self.summarise)
+        # The session was tuned for whole sides; whoever reads the results goes on as usual.
+        self.connection.execute("SET LOCAL enable_nestloop TO DEFAULT")
         return self.result
 
 
-def run(connection: psycopg.Connection, spec: Spec, progress: Callable[[str], None] = nothing) -> Result:
-    """Match what `load` has put into recon_internal and recon_external. Call it inside a transaction."""
-    return Run(connection, spec, progress).go()
+def run(
+    connection: psycopg.Connection, spec: Spec, progress: Callable[[str], None] = nothing, *, shared: bool = False
+) -> Result:
+    """Match what `load` has put into recon_internal and recon_external. Call it inside a transaction.
+
+    `shared`: both tables stand in a schema of the run's own (see scratch.py), as will everything else.
+    """
+    return Run(connection, spec, progress, shared).go()

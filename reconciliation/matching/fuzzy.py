@@ -19,6 +19,10 @@ from reconciliation.matching.spec import Spec
 
 PAGE = 5_000
 KIND = 6
+SURE = (
+    "CREATE TEMP TABLE recon_sure (i int, e int, days int, difference_minor bigint, fee_minor bigint, score int,"
+    " rivals int, evidence jsonb) ON COMMIT DROP"
+)
 SHAPES_SEEN = 20_000
 
 
@@ -102,8 +106,7 @@ class Scorer:
                 continue
             score = compare(Side(i, *row[6:11]), Side(e, *row[11:16]), kind, days, self.stranger(row[11]))
             confirmed.append((i, e, days, difference, fee, score.total, min(row[17], 999), json.dumps(score.evidence, sort_keys=True)))
-        self.connection.execute("CREATE TEMP TABLE recon_sure (i int, e int, days int, difference_minor bigint,"
-                                " fee_minor bigint, score int, rivals int, evidence jsonb) ON COMMIT DROP")
+        self.connection.execute(self.texts.fill(SURE))  # type: ignore[arg-type]
         with self.connection.cursor() as cursor, cursor.copy("COPY recon_sure FROM STDIN") as copy:
             for found in confirmed:
                 copy.write_row(found)

@@ -18,6 +18,7 @@ import psycopg
 from payos.kernel import sqlfile
 from payos.kernel.currencies import EXPONENTS
 from payos.kernel.money import LARGEST, MoneyError, parse_minor
+from reconciliation.matching.macros import scoped
 
 SIDES = ("internal", "external")
 REQUIRED = ("id", "date", "amount", "currency")
@@ -38,7 +39,7 @@ class Loaded:
     rejects: list[dict[str, Any]] = field(default_factory=list)
 
 
-def create_table(connection: psycopg.Connection, side: str, *, from_text: bool) -> None:
+def create_table(connection: psycopg.Connection, side: str, *, from_text: bool, shared: bool = False) -> None:
     """An empty side. `from_text`: amounts arrive as decimal text, else as minor units."""
     assert side in SIDES, side
     table = f"recon_{side}"
@@ -48,8 +49,9 @@ def create_table(connection: psycopg.Connection, side: str, *, from_text: bool) 
     else:
         amount, fee = "amount_minor bigint NOT NULL", "fee_minor bigint"
     text = sqlfile.load(__file__, "tables.sql")
-    connection.execute(f"DROP TABLE IF EXISTS pg_temp.{table}")  # type: ignore[arg-type]
-    connection.execute(text.format(table=table, amount_columns=amount, fee_columns=fee))  # type: ignore[arg-type]
+    connection.execute(scoped(f"DROP TABLE IF EXISTS pg_temp.{table}", shared))  # type: ignore[arg-type]
+    text = text.format(table=table, amount_columns=amount, fee_columns=fee)
+    connection.execute(scoped(text, shared))  # type: ignore[arg-type]
 
 
 def _minor(column: str) -> str:
@@ -79,15 +81,19 @@ def load_query(connection: psycopg.Connection, side: str, query: str, params: di
         f" batch_id, fee_minor) {query}",
         params,
     )
+    # The application reads results row by row; files are read as a whole and need no index.
+    connection.execute(f"CREATE UNIQUE INDEX ON recon_{side} (rid)")  # type: ignore[arg-type]
     return done.rowcount
 
 
-def load_file(connection: psycopg.Connection, side: str, path: Path, progress: Progress) -> Loaded:
+def load_file(
+    connection: psycopg.Connection, side: str, path: Path, progress: Progress, *, shared: bool = False
+) -> Loaded:
     """Fill a side from a CSV file with a header."""
     header, dialect = _header(path)
     connection.execute("SAVEPOINT recon_load")
     try:
-        create_table(connection, side, from_text=True)
+        create_table(connection, side, from_text=True, shared=shared)
         rows = _copy(connection, side, header, dialect, _blocks(path, progress))
         unknown = connection.execute(
             f"SELECT currency FROM recon_{side} GROUP BY currency HAVING NOT currency = ANY(%s) LIMIT 1",  # type: ignore[arg-type]
@@ -101,7 +107,7 @@ def load_file(connection: psycopg.Connection, side: str, path: Path, progress: P
         progress(f"{path.name}: reading it row by row, because a required cell is empty")
     connection.execute("ROLLBACK TO SAVEPOINT recon_load")
     loaded = Loaded()
-    create_table(connection, side, from_text=False)
+    create_table(connection, side, from_text=False, shared=shared)
     _copy_checked(connection, side, path, header, dialect, loaded)
     return loaded
 

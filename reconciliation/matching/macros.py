@@ -19,6 +19,9 @@ TRANSPOSED = (
     "(abs(amount_i - amount_e) % 9 = 0 AND length(rtrim((abs(amount_i - amount_e) / 9)::text, '0')) = 1"
     " AND length(amount_i::text) = length(amount_e::text))"
 )
+SHARED_WORDS = (
+    ("CREATE TEMP TABLE", "CREATE UNLOGGED TABLE"), (" ON COMMIT DROP", ""), ("TEMP VIEW", "VIEW"), ("pg_temp.", ""),
+)  # fmt: skip
 TOKEN = re.compile(r"\{([a-z_]+)\}")
 
 
@@ -80,10 +83,32 @@ def _before(days: tuple[date, ...], day: str) -> str:
     return f"width_bucket({day}, '{{{','.join(d.isoformat() for d in days)}}}'::date[])"
 
 
+ACCENTED = "áàâãäåéèêëíìîïóòôõöúùûüçñýÁÀÂÃÄÅÉÈÊËÍÌÎÏÓÒÔÕÖÚÙÛÜÇÑÝ"
+PLAIN = "aaaaaaeeeeiiiiooooouuuucnyAAAAAAEEEEIIIIOOOOOUUUUCNY"
+assert len(ACCENTED) == len(PLAIN)
+
+
+def unaccented(column: str) -> str:
+    """Banks drop accents: "São" and "SAO" are one name."""
+    return f"translate({column}, '{ACCENTED}', '{PLAIN}')"
+
+
+def id_order(column: str) -> str:
+    """Ids that count up (E0042) tell which row came first; random ones do not, so those keep the order of the file."""
+    counted = f"({column}) ~ '^[^0-9]*[0-9]+$'"
+    return (
+        f"CASE WHEN {counted} THEN 0 ELSE 1 END, CASE WHEN {counted} THEN length({column}) END,"
+        f" CASE WHEN {counted} THEN {column} END"
+    )
+
+
 class Texts:
     """The SQL files with their pieces filled in for one spec."""
 
-    def __init__(self, spec: Spec, closed: dict[str, tuple[date, ...]]) -> None:
+    def __init__(self, spec: Spec, closed: dict[str, tuple[date, ...]], shared: bool = False) -> None:
+        # Shared: the run owns a whole schema, so its tables need not be temporary, and Postgres may use several
+        # processes for one step (it never does for temporary tables).
+        self.shared = shared
         self.pieces: dict[str, str] = {
             "fee": fee(),
             "amount_kind": amount_kind(spec),
@@ -93,6 +118,10 @@ class Texts:
                 f" OR abs({days_apart(spec, closed, 'i.first_day', 'e.first_day', 'i.currency')}) <= {spec.window_days}"
                 " OR e.last_day BETWEEN i.first_day AND i.last_day)"
             ),
+            "plain_letters": unaccented("o.counterparty"),
+            "rival_letters": unaccented("r.counterparty"),
+            "id_order": id_order("ext_id"),
+            "twin_order": id_order("CASE s.many WHEN 'E' THEN oe.ext_id ELSE oi.ext_id END"),
             "window": str(spec.window_days),
             "window_calendar": str(spec.window_days * 2 + 4),
             "tolerance_minor": str(spec.tolerance_minor),
@@ -114,7 +143,6 @@ class Texts:
             "batch_words": BATCH_WORDS,
             "fx_words": FX_WORDS,
             "transposed": TRANSPOSED,
-            "whole_days": days_apart(spec, closed, "max(i.day)", "l.day", "i.currency"),
             "bunch_days": days_apart(spec, closed, "g.last_day", "l.day", "g.currency"),
         }
 
@@ -123,4 +151,14 @@ class Texts:
 
     def fill(self, text: str, **more: str) -> str:
         pieces: dict[str, Any] = self.pieces | more
-        return TOKEN.sub(lambda found: pieces.get(found[1], found[0]), text)
+        text = TOKEN.sub(lambda found: pieces.get(found[1], found[0]), text)
+        return scoped(text, self.shared)
+
+
+def scoped(text: str, shared: bool) -> str:
+    """SQL written for temporary tables, or the same for unlogged ones in the schema that search_path names."""
+    if not shared:
+        return text
+    for word, other in SHARED_WORDS:
+        text = text.replace(word, other)
+    return text

@@ -6,6 +6,8 @@ from typing import Any
 
 import psycopg
 
+from payos.kernel import sqlfile
+from reconciliation.matching.macros import Texts
 from reconciliation.matching.spec import NUMBER_OPERATORS, Condition, Rule, Spec
 
 OPERATORS = {
@@ -52,3 +54,29 @@ def ignore(connection: psycopg.Connection, spec: Spec) -> None:
                     f" AND NOT EXISTS (SELECT FROM recon_ignored g WHERE g.side = '{letter}' AND g.rid = x.rid)",
                     [f"{rule.id} v{rule.version}", rule.reason, *values],
                 )
+
+
+def apply(connection: psycopg.Connection, spec: Spec, texts: Texts) -> None:
+    """After the levels: what a rule only lets suggest is taken back from the matches; what it labels is labelled."""
+    for rule in sorted(spec.rules, key=lambda rule: (rule.priority, rule.id)):
+        if rule.action not in {"suggest", "label"}:
+            continue
+        connection.execute("DROP TABLE IF EXISTS recon_ruled")
+        connection.execute(texts.fill("CREATE TEMP TABLE recon_ruled (match_no int)"))  # type: ignore[arg-type]
+        for side, letter in (("internal", "I"), ("external", "E")):
+            if rule.side in {side, "both"}:
+                text, values = where(rule)
+                connection.execute(
+                    f"INSERT INTO recon_ruled SELECT m.match_no FROM recon_{side} x JOIN recon_match_item m"  # type: ignore[arg-type]
+                    f" ON m.side = '{letter}' AND m.rid = x.rid WHERE {text}",
+                    values,
+                )
+        name = f"{rule.id} v{rule.version}"
+        if rule.action == "label":
+            connection.execute(
+                "INSERT INTO recon_label SELECT match_no, %s FROM (SELECT DISTINCT match_no FROM recon_ruled) r"
+                " WHERE match_no NOT IN (SELECT match_no FROM recon_label)",
+                [rule.reason or name],
+            )
+        else:
+            connection.execute(sqlfile.load(__file__, "only_suggest.sql"), {"rule": name})  # type: ignore[arg-type]

@@ -93,13 +93,13 @@ def search(connection: psycopg.Connection, spec: Spec, texts: Texts) -> None:
             kept.append((many, line, target, rids))
         else:
             offers.append((many, line, rids, True))
-    _store(connection, kept, offers)
+    _store(connection, texts, kept, offers)
 
 
-def _store(connection: psycopg.Connection, kept: list[Any], offers: list[Any]) -> None:
+def _store(connection: psycopg.Connection, texts: Texts, kept: list[Any], offers: list[Any]) -> None:
     with connection.cursor() as cursor:
         cursor.execute("DROP TABLE IF EXISTS recon_chosen")
-        cursor.execute("CREATE TEMP TABLE recon_chosen (i int, e int) ON COMMIT DROP")
+        cursor.execute(texts.fill("CREATE TEMP TABLE recon_chosen (i int, e int) ON COMMIT DROP"))  # type: ignore[arg-type]
         for many, line, target, rids in kept:
             mine, theirs = (rids, [line]) if many == "I" else ([line], rids)
             evidence = {"rows": len(rids), "sum": target, "subsets_that_fit": 1, "counterparty_agrees": True}

@@ -109,7 +109,7 @@ def adjust_line(*, line: StatementLine, code: str, partner_id: uuid.UUID | None,
     line = StatementLine.objects.select_for_update(of=("self",)).select_related("account").get(pk=line.pk)
     if line.state != "open":
         raise Problem("already_matched", f"The line {line.public_id} is {line.state}.")
-    who = {"partner_id": partner_id or line.account.partner_id, "livemode": line.livemode}
+    who: dict[str, Any] = {"partner_id": partner_id or line.account.partner_id, "livemode": line.livemode}
     legs = [
         Leg(account_for(**who, code=line.account.cash_code, currency=line.currency), line.amount_minor),
         Leg(account_for(**who, code=code, currency=line.currency), -line.amount_minor),

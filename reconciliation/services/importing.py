@@ -219,7 +219,7 @@ def find_account(identifier: str, currency: str, partner_id: uuid.UUID | None, l
     def plain(text: str) -> str:
         return re.sub(r"[\s\-./]", "", text).upper().lstrip("0")
 
-    rows = list(BankAccount.objects.filter(partner_id=partner_id, livemode=livemode, active=True))
+    rows = list(BankAccount.objects.filter(partner=partner_id, livemode=livemode, active=True))
     wanted = plain(identifier)
     same = [row for row in rows if wanted and (plain(row.identifier) == wanted or wanted.endswith("/" + plain(row.identifier)))]
     same = [row for row in same if not currency or row.currency == currency] or same

@@ -23,7 +23,7 @@ class _Undo(Exception):
 
 def try_rule(*, rule: Rule) -> RuleTrial:
     """Run the engine with and without the rule over what is open now; nothing of it stays but the report."""
-    accounts = [rule.account] if rule.account else list(BankAccount.objects.filter(partner_id=rule.partner_id, active=True)[:20])
+    accounts = [rule.account] if rule.account else list(BankAccount.objects.filter(partner=rule.partner, active=True)[:20])
     result: dict[str, Any] = {"accounts": [], "matched_before": 0, "matched_after": 0, "samples": []}
     for account in accounts:
         result["accounts"].append(_compare(account, rule, result))
@@ -72,7 +72,7 @@ def activate_rule(*, rule: Rule) -> Rule:
         return rule
     if not rule.trials.exists():
         raise Problem("invalid_state", f"{rule.name} was never tried: run the dry run first.")
-    Rule.objects.filter(partner_id=rule.partner_id, name=rule.name, state="active").update(state="retired")
+    Rule.objects.filter(partner=rule.partner, name=rule.name, state="active").update(state="retired")
     rule.state = "active"
     rule.save(update_fields=["state"])
     return rule

@@ -41,12 +41,12 @@ TITLES = {
 def spec_for(account: BankAccount) -> Spec:
     """The default, what the account changes of it, and the active rules."""
     known = {f.name for f in dataclasses.fields(Spec)} - {"rules", "holidays"}
-    changes = {name: tuple(value) if name == "levels" else value for name, value in account.spec.items() if name in known}
+    changes: dict[str, Any] = {name: tuple(value) if name == "levels" else value for name, value in account.spec.items() if name in known}
     return Spec(**changes, rules=tuple(engine_rule(rule) for rule in active_rules(account)))
 
 
 def active_rules(account: BankAccount) -> list[Rule]:
-    rules = Rule.objects.filter(state="active", partner_id=account.partner_id).order_by("priority", "id")
+    rules = Rule.objects.filter(state="active", partner=account.partner).order_by("priority", "id")
     return [rule for rule in rules if rule.account_id in {None, account.pk}]
 
 
@@ -91,7 +91,7 @@ def run_account(*, account: BankAccount, trigger: str = "manual", spec: Spec | N
 
 
 def load_sides(account: BankAccount) -> None:
-    connection.apply_scope()
+    connection.apply_scope()  # type: ignore[attr-defined]  # our own database backend has it
     since = clock.now().date() - timedelta(days=LOOK_BACK_DAYS)
     load.load_query(
         connection.connection, "internal", sqlfile.load(__file__, "load_internal.sql"),

@@ -204,7 +204,7 @@ def accept(
 
 
 def hold_accounts(partner_id: uuid.UUID, livemode: bool, currency: str) -> tuple[uuid.UUID, uuid.UUID]:
-    who = {"partner_id": partner_id, "livemode": livemode, "currency": currency}
+    who: dict[str, Any] = {"partner_id": partner_id, "livemode": livemode, "currency": currency}
     return account_for(**who, code="partner:available"), account_for(**who, code="transfers:in_transit")
 
 

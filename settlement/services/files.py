@@ -253,7 +253,7 @@ def settle_files_due() -> int:
     with tenancy.platform_scope():
         files = list(AchFile.objects.filter(direction="out", state="acknowledged", effective_on__lte=now.date()).select_related("rail").order_by("id")[:50])
     for file in files:
-        if now < clock.instant(file.effective_on, *SETTLES_AT, file.rail.timezone):
+        if file.effective_on is None or now < clock.instant(file.effective_on, *SETTLES_AT, file.rail.timezone):
             continue
         with transaction.atomic(), tenancy.platform_scope(actor="clock:files"):
             open_ones = _entries_of(file).filter(outcome__in=["intent", "sent"], transfer__state="submitted")

@@ -284,6 +284,7 @@ def _post(work: _Work, rail: Rail) -> None:
     books: dict[tuple[uuid.UUID, bool], list[Posting]] = defaultdict(list)
     for transfers, post in ((work.settle, True), (work.release, False)):
         for transfer in transfers:
+            assert transfer.hold_id is not None, "a transfer that was sent has a hold"
             available, transit = hold_accounts(transfer.partner_id, transfer.livemode, transfer.currency)
             legs = [Leg(available, transfer.amount_minor), Leg(transit, -transfer.amount_minor)]
             posting = resolution(

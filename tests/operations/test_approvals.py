@@ -173,3 +173,66 @@ def test_a_change_of_limits_needs_a_second_person_itself(vault: Vault, olga: Use
     for bad in ("25.001", "-1", "x", "1e3"):
         with pytest.raises(Problem):
             ask_limit(user=admin, action="test.pay", role=roles.OPERATOR, currency="USD", limit=bad, reason="x")
+
+
+def test_go_live_takes_two_people(partner: Any, alan: User) -> None:
+    from operations.services import ask_go_live
+
+    ada = person("ada", roles.ADMINISTRATOR)
+    approval = ask_go_live(user=ada, partner=partner, reason="contract signed")
+    partner.refresh_from_db()
+    assert not partner.live_enabled
+    services.decide_approval(approval=approval, user=alan, approve=True, note="ok")
+    partner.refresh_from_db()
+    assert partner.live_enabled
+    with pytest.raises(Problem, match="live already"):
+        ask_go_live(user=ada, partner=partner, reason="again")
+
+
+def test_what_nobody_decides_becomes_a_case_until_it_is_decided(vault: Vault, olga: User, alan: User) -> None:
+    from operations.models import Case
+
+    approval = ask(olga)
+    assert services.watch_approvals() == 0
+    with clock.travel(clock.now() + timedelta(hours=25)):
+        assert services.watch_approvals() == 1
+        assert services.watch_approvals() == 0
+        services.decide_approval(approval=approval, user=alan, approve=True, note="ok")
+        services.watch_approvals()
+    case = Case.objects.get(kind="approval_waiting")
+    assert (case.state, case.occurrences) == ("resolved", 1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_ledger_that_does_not_prove_is_a_critical_case(partner: Any, superuser: Any) -> None:
+    from ledger.services import Leg, account_for, post
+    from operations.models import Case
+    from payos.kernel import tenancy
+
+    with tenancy.platform_scope():
+        legs = [Leg(account_for(partner_id=partner.pk, code=code, currency="USD"), amount) for code, amount in (("receivable:card", 700), ("partner:available", -700))]
+        post(partner_id=partner.pk, kind="payment", legs=legs)
+    assert services.watch_ledger()
+    superuser.execute("SET session_replication_role = replica")
+    superuser.execute("UPDATE ledger_entry SET amount_minor = amount_minor + 1 WHERE line = 1")
+    assert not services.watch_ledger()
+    with tenancy.platform_scope():
+        case = Case.objects.get(kind="ledger_seal")
+        assert case.severity == 4 and case.state == "open"
+    superuser.execute("UPDATE ledger_entry SET amount_minor = amount_minor - 1 WHERE line = 1")
+    assert services.watch_ledger()
+    with tenancy.platform_scope():
+        case.refresh_from_db()
+        assert case.state == "resolved"
+
+
+def test_every_registered_act_is_asked_for_by_one_and_decided_by_another(olga: User) -> None:
+    """No act names an approver of its own, and none is carried out by asking for it."""
+    import inspect
+
+    assert {"operations.change_limit", "partners.go_live", "reconciliation.write_off", "reconciliation.adjust", "reconciliation.rule_activate"} <= set(approvals.ACTIONS)
+    assert {"settlement.window_override", "settlement.transfer_override", "settlement.rail_on", "settlement.resume_all"} <= set(approvals.ACTIONS)
+    for name, action in approvals.ACTIONS.items():
+        assert len(inspect.signature(action.execute).parameters) == 2, name
+        assert len(inspect.signature(action.preview).parameters) == 1, name
+        assert len(inspect.signature(action.fingerprint).parameters) == 1, name

@@ -15,7 +15,11 @@ WITH lane AS MATERIALIZED (
       JOIN webhooks_endpoint e ON e.id = l.endpoint_id
      WHERE l.endpoint_id = ANY (%(lanes)s)
 ), allowed AS MATERIALIZED (
-    SELECT endpoint_id, ordered, greatest(0, least(room, floor(tokens), %(share)s))::int AS n FROM lane
+    -- The worker's room is shared by those that can use it: one with nothing to spend takes no part of it.
+    SELECT endpoint_id, ordered,
+           greatest(0, least(room, floor(tokens),
+                             ceil(%(limit)s::numeric / greatest(1, count(*) FILTER (WHERE room >= 1 AND tokens >= 1) OVER ()))))::int AS n
+      FROM lane
 ), picked AS MATERIALIZED (
     SELECT due.id
       FROM allowed a

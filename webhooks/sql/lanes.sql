@@ -20,6 +20,11 @@ SELECT l.endpoint_id, e.ordered
    AND (l.not_before IS NULL OR l.not_before <= %(now)s)
    AND EXISTS (SELECT 1 FROM webhooks_delivery d
                 WHERE d.endpoint_id = l.endpoint_id AND d.state IN ('pending', 'retrying') AND d.next_attempt_at <= %(now)s)
+   -- Endpoints that hang with all they may have under way would only take places from others. Counted again below.
+   AND (SELECT count(*) FROM webhooks_delivery d
+         WHERE d.endpoint_id = l.endpoint_id AND d.lease IS NOT NULL AND d.next_attempt_at > %(now)s)
+       < CASE WHEN l.consecutive_failures >= %(failing_from)s OR l.endpoint_id = ANY (%(slow)s)
+              THEN least(e.max_in_flight, %(failing_in_flight)s) ELSE e.max_in_flight END
  ORDER BY l.served_at
  LIMIT %(lanes)s
    FOR UPDATE OF l SKIP LOCKED

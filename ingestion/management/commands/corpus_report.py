@@ -41,8 +41,9 @@ class Command(BaseCommand):
                 continue
             found = corpus.read(root / sample.path)
             wrong = corpus.differences(sample, found)
-            verdict = "differs: " + "; ".join(wrong) if wrong else "ok"
-            verdicts["differs" if wrong else "ok"] += 1
+            kind = ("refused" if found.error else "differs") if wrong else "ok"
+            verdict = f"{kind}: {'; '.join(wrong)}" if kind == "differs" else kind
+            verdicts[kind] += 1
             rows.append((sample, corpus.expected(sample), found.summary(), verdict))
         if options["json"]:
             self.stdout.write(json.dumps({

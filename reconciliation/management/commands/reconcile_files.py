@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ import psycopg
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from reconciliation.matching import engine, export, load
+from reconciliation.matching import engine, export, load, scratch
 from reconciliation.matching.spec import Spec, SpecError
 
 EPILOG = """
@@ -72,17 +74,35 @@ class Command(BaseCommand):
             self.stdout.write(readable(summary, options["json"]))
 
 
-def connect() -> psycopg.Connection:
-    """A connection of its own: the run lives in temporary tables and leaves nothing behind."""
+def connect(role: str = "app") -> psycopg.Connection:
+    """A connection of its own: the run leaves nothing behind."""
     database = settings.DATABASES["default"]
     if settings.EMBEDDED:
         from payos import embedded
 
-        database = embedded.django_connection("app", "payos")
+        database = embedded.django_connection(role, "payos")
     return psycopg.connect(
         host=database.get("HOST") or None, port=database.get("PORT") or None, user=database.get("USER") or None,
         password=database.get("PASSWORD") or None, dbname=database["NAME"], application_name="payos reconcile_files",
     )  # fmt: skip
+
+
+@contextmanager
+def loaded(
+    internal: Path, external: Path, progress: Callable[[str], None]
+) -> Iterator[tuple[psycopg.Connection, dict[str, load.Loaded], bool]]:
+    """Both files in a session, ready to be matched: in a schema of their own where one can be had."""
+    paths = {"internal": internal, "external": external}
+    if settings.EMBEDDED:
+        owner = partial(connect, "owner")
+        with scratch.schema(owner) as (connection, name):
+            yield connection, scratch.load_both(owner, name, paths, progress), True
+        return
+    with connect() as connection:
+        # Room for both files: temporary tables that stay in memory need no disk.
+        connection.execute("SET temp_buffers = '512MB'")
+        yield connection, {side: load.load_file(connection, side, path, progress) for side, path in paths.items()}, False
+        connection.rollback()
 
 
 def reconcile(
@@ -98,15 +118,12 @@ def reconcile(
     for path in (internal, external):
         if not path.is_file():
             raise load.LoadError(f"there is no file {path}")
-    with connect() as connection:
-        # Room for both files: temporary tables that stay in memory need no disk.
-        connection.execute("SET temp_buffers = '512MB'")
+    with loaded(internal, external, progress) as (connection, sides, shared):
         connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
-        loaded = {side: load.load_file(connection, side, path, progress) for side, path in (("internal", internal), ("external", external))}
         load_seconds = time.perf_counter() - start
         progress(f"load: {load_seconds:.1f} s")
-        result = engine.run(connection, spec, progress)
-        summary = _summary(result, loaded)
+        result = engine.run(connection, spec, progress, shared=shared)
+        summary = _summary(result, sides)
         phases = {"load": round(load_seconds, 3), **result.seconds}
         if out is not None:
             begin = time.perf_counter()
@@ -128,13 +145,12 @@ def reconcile(
                 with open(part, "wb") as file:
                     export.write(connection, file.write, finish)
                 os.replace(part, out)
-        connection.rollback()
     seconds = time.perf_counter() - start
     records = result.internal + result.external
     return summary | {"seconds": round(seconds, 3), "records_per_second": round(records / seconds), "phases": phases}
 
 
-def _summary(result: engine.Result, loaded: dict[str, load.Loaded]) -> dict[str, Any]:
+def _summary(result: engine.Result, sides: dict[str, load.Loaded]) -> dict[str, Any]:
     records = result.internal + result.external
     matched = result.matched_internal + result.matched_external
     return {
@@ -147,8 +163,8 @@ def _summary(result: engine.Result, loaded: dict[str, load.Loaded]) -> dict[str,
         "suggestions": result.suggestions,
         "discrepancies": result.discrepancies,
         "levels": {str(level): count for level, count in result.levels.items()},
-        "rejected": sum(side.rejected for side in loaded.values()),
-        "rejects": [reject for side in loaded.values() for reject in side.rejects],
+        "rejected": sum(side.rejected for side in sides.values()),
+        "rejects": [reject for side in sides.values() for reject in side.rejects],
     }
 
 

@@ -58,7 +58,7 @@ SELECT s.i, s.e, s.kind, i.n + e.n AS n, i.currency = e.currency AS same_currenc
 FROM recon_same s
 JOIN recon_open_i i ON i.rid = s.i
 JOIN recon_open_e e ON e.rid = s.e
-WHERE s.kind <= 4 OR i.amount_minor = e.amount_minor;
+WHERE s.kind <= 4 OR (i.amount_minor = e.amount_minor AND i.currency = e.currency);
 ANALYZE recon_tie;
 
 CREATE TEMP TABLE recon_found ON COMMIT DROP AS

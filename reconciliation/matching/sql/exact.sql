@@ -7,23 +7,24 @@ CREATE TEMP TABLE recon_repeated ON COMMIT DROP AS
     SELECT key FROM recon_external WHERE key IS NOT NULL GROUP BY key HAVING count(*) > 1;
 ANALYZE recon_repeated;
 
-INSERT INTO recon_pair (i, e, level, method, confidence, days, difference_minor, fee_minor, reference_kind, i_id,
-                        e_id, reference)
+-- All one-to-one matches of the run, one narrow row each; the later levels add theirs.
+CREATE TEMP TABLE recon_pair AS
 SELECT i, e,
-       CASE WHEN amount_kind = 1 AND same_text THEN 1 ELSE 2 END,
-       CASE amount_kind WHEN 1 THEN 'reference' WHEN 2 THEN 'reference_net_of_fee'
-                        WHEN 3 THEN 'reference_tolerance' ELSE 'reference_net_of_fee' END,
-       CASE amount_kind WHEN 1 THEN 100 WHEN 2 THEN 98 WHEN 3 THEN 97 ELSE 95 END,
-       days,
-       CASE amount_kind WHEN 3 THEN gap WHEN 4 THEN gap + sign(i_amount) * fee ELSE 0 END,
-       CASE WHEN amount_kind IN (2, 4) THEN fee END,
-       1, i_id, e_id, reference
+       CASE WHEN amount_kind = 1 AND same_text THEN 1 ELSE 2 END::smallint AS level,
+       CASE amount_kind WHEN 1 THEN 'reference' WHEN 3 THEN 'reference_tolerance' ELSE 'reference_net_of_fee' END AS method,
+       CASE amount_kind WHEN 1 THEN 100 WHEN 2 THEN 98 WHEN 3 THEN 97 ELSE 95 END::smallint AS confidence,
+       days::smallint AS days,
+       CASE amount_kind WHEN 3 THEN gap WHEN 4 THEN gap + sign(i_amount)::int * fee ELSE 0 END::bigint AS difference_minor,
+       CASE WHEN amount_kind IN (2, 4) THEN fee END::bigint AS fee_minor,
+       1::smallint AS reference_kind, NULL::smallint AS score, 0::smallint AS rivals, NULL::jsonb AS evidence, i_id, e_id,
+       reference
 FROM (
-    SELECT i.rid AS i, e.rid AS e, i.ext_id AS i_id, e.ext_id AS e_id, i.reference, i.reference = e.reference AS same_text, i.amount_minor AS i_amount,
-           e.amount_minor - i.amount_minor AS gap, {fee} AS fee, {amount_kind} AS amount_kind, {days} AS days
+    SELECT i.rid AS i, e.rid AS e, i.ext_id AS i_id, e.ext_id AS e_id, i.reference, i.reference = e.reference AS same_text,
+           i.amount_minor AS i_amount, e.amount_minor - i.amount_minor AS gap, {fee} AS fee,
+           {amount_kind} AS amount_kind, {days} AS days
     FROM recon_internal i
     JOIN recon_external e ON e.key = i.key AND e.currency = i.currency
-    WHERE upper(e.reference) = upper(i.reference)
+    WHERE {level_one} AND (e.reference = i.reference OR upper(e.reference) = upper(i.reference))
       AND NOT EXISTS (SELECT FROM recon_repeated r WHERE r.key = i.key)
       AND NOT EXISTS (SELECT FROM recon_ignored g WHERE g.side = 'I' AND g.rid = i.rid)
       AND NOT EXISTS (SELECT FROM recon_ignored g WHERE g.side = 'E' AND g.rid = e.rid)

@@ -2,10 +2,14 @@
 -- one amount are bounded: in a crowded block only rows of the same counterparty meet.
 CREATE TEMP TABLE recon_crowd ON COMMIT DROP AS
 SELECT currency, amount_minor
-FROM (SELECT currency, amount_minor, count(*) AS n FROM recon_open_i GROUP BY currency, amount_minor) i
-JOIN (SELECT currency, amount_minor, count(*) AS n FROM recon_open_e GROUP BY currency, amount_minor) e
-USING (currency, amount_minor)
-WHERE i.n * e.n > {block_pairs};
+FROM (
+    SELECT currency, amount_minor, i.n * e.n AS pairs,
+           sum(i.n * e.n) OVER (ORDER BY i.n * e.n, currency, amount_minor) AS so_far
+    FROM (SELECT currency, amount_minor, count(*) AS n FROM recon_open_i GROUP BY currency, amount_minor) i
+    JOIN (SELECT currency, amount_minor, count(*) AS n FROM recon_open_e GROUP BY currency, amount_minor) e
+    USING (currency, amount_minor)
+) x
+WHERE pairs > {block_pairs} OR so_far > {pair_budget};
 ANALYZE recon_crowd;
 
 CREATE TEMP TABLE recon_near ON COMMIT DROP AS
@@ -46,8 +50,7 @@ FROM (
 ) x
 JOIN recon_open_i i ON i.rid = x.i
 JOIN recon_open_e e ON e.rid = x.e
-WHERE abs({days}) <= {window} AND NOT i.charge AND NOT e.charge
-LIMIT {pair_budget};
+WHERE abs({days}) <= {window} AND NOT i.charge AND NOT e.charge;
 ANALYZE recon_near;
 
 -- Rows of a near pair whose whole reference stands on another row of the other side, open or matched.

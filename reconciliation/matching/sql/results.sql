@@ -1,21 +1,4 @@
--- Where a run leaves its results. One-to-one matches are one narrow row each; groups have their items beside them.
-CREATE TEMP TABLE recon_pair (
-    i int NOT NULL,
-    e int NOT NULL,
-    level smallint NOT NULL,
-    method text NOT NULL,
-    confidence smallint NOT NULL,
-    days smallint NOT NULL,
-    difference_minor bigint NOT NULL DEFAULT 0,
-    fee_minor bigint,
-    reference_kind smallint NOT NULL,
-    score smallint,
-    rivals smallint NOT NULL DEFAULT 0,
-    evidence jsonb,
-    i_id text NOT NULL,
-    e_id text NOT NULL,
-    reference text NOT NULL
-);
+-- Where a run leaves its results, beside recon_pair of exact.sql: groups with their items, and what is left.
 CREATE TEMP TABLE recon_group (
     match_no int NOT NULL,
     level smallint NOT NULL DEFAULT 4,
@@ -44,6 +27,7 @@ CREATE TEMP TABLE recon_discrepancy (
 );
 -- Rows that look like another of their own side: (side, the row, the row that counts).
 CREATE TEMP TABLE recon_duplicate (side "char" NOT NULL, rid int NOT NULL, twin int);
+CREATE TEMP TABLE recon_label (match_no int NOT NULL, label text NOT NULL);
 CREATE TEMP TABLE recon_ignored (side "char" NOT NULL, rid int NOT NULL, rule text NOT NULL, reason text NOT NULL);
 -- References with one counterpart each, evidence by kind; see keys.sql and fuzzy.sql.
 CREATE TEMP TABLE recon_candidate (

@@ -166,3 +166,39 @@ def test_ndjson_goes_on_after_a_bad_line() -> None:
 def test_json_amounts_without_a_point_are_not_guessed() -> None:
     with pytest.raises(Unreadable, match="minor units"):
         Read('[{"date":"2026-01-01","amount":100,"currency":"EUR"}]')
+
+
+def test_unsigned_amounts_take_their_sign_from_a_debit_credit_column() -> None:
+    read = Read("Account Number,Transaction Description,Transaction Date,Transaction Type,Transaction Amount,Balance\n1,A,01/31/26,Debit,5.00,95.00\n1,B,02/01/26,Credit,7.00,102.00\n")
+    assert read.amounts == [-500, 700] and read.statements[0].balances_ok is True
+
+
+def test_american_bank_with_a_summary_on_top() -> None:
+    read = Read(
+        'Description,,Summary Amt.\nBeginning balance as of 01/01/2026,,"1,000.00"\nTotal credits,,"2,500.00"\n\nDate,Description,Amount,Running Bal.\n'
+        '01/01/2026,Beginning balance as of 01/01/2026,,"1,000.00"\n01/14/2026,"PAYROLL, INC","2,500.00","3,500.00"\n01/15/2026,RENT,"-1,200.00","2,300.00"\n'
+    )
+    assert read.amounts == [250000, -120000] and read.statements[0].balances_ok is True
+
+
+def test_headers_with_a_currency_word_behind() -> None:
+    assert Read("Date;Libellé;Débit euros;Crédit euros\n31/01/2026;A;5,00;\n01/02/2026;B;;7,50\n").amounts == [-500, 750]
+
+
+def test_headerless_statement_with_balances_beside_the_amount() -> None:
+    read = Read("123456789\tEUR\t20260102\t100,00\t90,00\t20260102\t-10,00\tRent\n123456789\tEUR\t20260103\t90,00\t95,50\t20260103\t5,50\tGift\n")
+    assert read.amounts == [-1000, 550]
+
+
+def test_the_other_sides_account_is_not_the_statements() -> None:
+    read = Read('"Date","Payee","Account number","Amount (EUR)"\n"2026-01-02","Shop","NL1","-5.5"\n"2026-01-03","Bar","NL2","-1.0"\n')
+    assert len(read.statements) == 1 and read.lines[0].counterparty_account == "NL1" and read.statements[0].account == ""
+    own = Read('"Kontonummer:";"DE12345678901234567890 / Girokonto"\n\n"Buchungstag";"Verwendungszweck";"Kontonummer";"Betrag (EUR)"\n"31.01.2026";"Ref";"DE1";"-1.234,50"\n')
+    assert own.statements[0].account == "DE12345678901234567890" and own.lines[0].counterparty_account == "DE1"
+
+
+def test_dates_of_banks_that_write_the_day_first() -> None:
+    read = Read("Fecha,Concepto,Cargo,Abono,Saldo\n02/01/2026,SPEI,,5.00,15.00\n03/01/2026,COM,1.00,,14.00\n")
+    assert read.lines[0].booking_date == date(2026, 1, 2) and read.statements[0].balances_ok is True
+    assert Read("Date,Description,Amount\n02/01/2026,A,1.00\n").lines[0].booking_date == date(2026, 2, 1)
+    assert Read("Date,Narrative,Amount\n02-01-2026,A,1.00\n").lines[0].booking_date == date(2026, 1, 2)

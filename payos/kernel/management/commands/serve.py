@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management import call_command, get_commands
+from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
 from payos.embedded.home import EmbeddedError, Home
-from payos.supervisor import console, orphans, preflight, services
+from payos.supervisor import console, orphans, preflight, prepared, services
 from payos.supervisor.preflight import OnlyCopy, Refused
 from payos.supervisor.supervisor import Child, Stop, Supervisor
 
@@ -87,7 +87,7 @@ class Command(BaseCommand):
         if bank:
             self.supervisor.start(bank)
         self._say("Starting the web server, the worker and the clock ...")
-        web = self.supervisor.start(services.web(host, options["port"], options["workers"]))
+        web = self.supervisor.start(services.web(host, options["port"], options["workers"], self.home / "run" / "counters"))
         self._await_web(web, host, options["port"])
         self.supervisor.start(services.worker(options["concurrency"]))
         self.supervisor.start(services.beat())
@@ -106,15 +106,21 @@ class Command(BaseCommand):
             fresh = not (self.home / "postgres").exists()
             self._say("Making a PostgreSQL and a Valkey of its own ..." if fresh else "Starting PostgreSQL and Valkey ...")
             embedded.ensure_from_environment()
-        self._say("Bringing the database up to date ...")
+        with_demo = settings.EMBEDDED and not options["no_demo"]
+        facts = {"with_demo": with_demo, "bank": settings.SANDBOX_URL}
         try:
+            if settings.EMBEDDED and prepared.known(self.home, **facts):
+                return
+            self._say("Bringing the database up to date ...")
             call_command("migrate", verbosity=0, interactive=False)
-            if settings.EMBEDDED and not options["no_demo"] and "seed_demo" in get_commands():
+            if with_demo:
                 self._say("Making demo data where there are none ...")
                 call_command("seed_demo", verbosity=0, stdout=io.StringIO())  # the block at the end says it
             if not settings.EMBEDDED:
                 self._say("Collecting static files ...")
                 call_command("collectstatic", verbosity=0, interactive=False)
+            else:
+                prepared.remember(self.home, **facts)
         except CommandError as error:
             raise Refused(str(error)) from error
         except DatabaseError as error:

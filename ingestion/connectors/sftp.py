@@ -1,0 +1,104 @@
+"""A folder on an SFTP server whose host key is pinned."""
+
+from __future__ import annotations
+
+import asyncio
+import fnmatch
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+from typing import Any
+
+from ingestion.connectors.base import LARGEST, ConnectorError, Found, after, needed
+from ingestion.connectors.folder import PARTIAL, QUIET_SECONDS
+
+
+class Sftp:
+    """{"host", "port"?, "user", "host_key", "path", "pattern"?, "after"?}; the secret is a password or a private key."""
+
+    def __init__(self, config: dict[str, Any], secret: str, checkpoint: dict[str, Any]) -> None:
+        self.host, self.user, self.host_key, self.path = needed(config, "host", "user", "host_key", "path")
+        self.port = int(config.get("port", 22))
+        self.pattern, self.after = config.get("pattern", "*"), after(config)
+        self.quiet = float(config.get("quiet_seconds", QUIET_SECONDS))
+        self.timeout = float(config.get("timeout", 60))
+        self.secret = secret
+        self.loop = asyncio.new_event_loop()
+        self._connection: Any = None
+        self._client: Any = None
+
+    def _run(self, work: Any) -> Any:
+        import asyncssh
+
+        async def go() -> Any:
+            if self._client is None:
+                known = asyncssh.import_known_hosts(f"[{self.host}]:{self.port} {self.host_key}\n")
+                options: dict[str, Any] = {"port": self.port, "username": self.user, "known_hosts": known}
+                if "PRIVATE KEY" in self.secret:
+                    options["client_keys"] = [asyncssh.import_private_key(self.secret)]
+                else:
+                    options |= {"password": self.secret, "client_keys": None}
+                self._connection = await asyncssh.connect(self.host, **options)
+                self._client = await self._connection.start_sftp_client()
+            return await work(self._client)
+
+        try:
+            return self.loop.run_until_complete(asyncio.wait_for(go(), self.timeout))
+        except asyncssh.HostKeyNotVerifiable as error:
+            raise ConnectorError(f"the host key of {self.host} is not the pinned one: find out why before changing it ({error})") from error
+        except asyncssh.PermissionDenied as error:
+            raise ConnectorError(f"{self.host} refuses the user {self.user}: check the password or key") from error
+        except (OSError, asyncssh.Error, TimeoutError) as error:
+            raise ConnectorError(f"the SFTP server {self.host} failed: {error}") from error
+
+    def test(self) -> str:
+        return f"{self.host} answers, its key is the pinned one, and {self.path} holds {sum(1 for _ in self.find())} files to read."
+
+    def find(self) -> Iterator[Found]:
+        import time
+
+        async def work(client: Any) -> list[Found]:
+            found = []
+            async for entry in client.scandir(self.path):
+                name = str(entry.filename)
+                attrs = entry.attrs
+                if name.startswith(".") or name.lower().endswith(PARTIAL) or not fnmatch.fnmatch(name, self.pattern):
+                    continue
+                # 1 is a regular file; servers that do not say are believed to mean one.
+                if getattr(attrs, "type", 1) not in {1, 5} or time.time() - (attrs.mtime or 0) < self.quiet:
+                    continue
+                found.append(Found(name, name, f"{attrs.size}:{attrs.mtime}"))
+            return found
+
+        yield from sorted(self._run(work), key=lambda item: item.name)
+
+    def _at(self, *parts: str) -> str:
+        return str(PurePosixPath(self.path, *(PurePosixPath(part).name for part in parts)))
+
+    def fetch(self, found: Found) -> bytes:
+        async def work(client: Any) -> bytes:
+            async with client.open(self._at(found.key), "rb") as file:
+                content = await file.read(LARGEST + 1)
+            if len(content) > LARGEST:
+                raise ConnectorError(f"{found.name} is over {LARGEST >> 20} MB")
+            return bytes(content)
+
+        return bytes(self._run(work))
+
+    def done(self, found: Found, quarantined: bool) -> None:
+        async def work(client: Any) -> None:
+            if quarantined or self.after == "archive":
+                target = self._at("quarantine" if quarantined else "archive")
+                await client.makedirs(target, exist_ok=True)
+                await client.posix_rename(self._at(found.key), f"{target}/{PurePosixPath(found.key).name}")
+            elif self.after == "delete":
+                await client.remove(self._at(found.key))
+
+        self._run(work)
+
+    def checkpoint(self) -> dict[str, Any]:
+        return {}
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+        self.loop.close()

@@ -1,0 +1,64 @@
+"""A place of a run's own in the database, so that two processors can work on it.
+
+Postgres never uses a second process on temporary tables. Where the owner's role can be had (the embedded database),
+a run over files takes a schema of unlogged tables instead: both files load side by side, and the big steps run in
+parallel. The schema is named after its session; it is dropped at the end, and one left by a killed run is dropped by
+the next. Elsewhere temporary tables serve, with the same results.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from reconciliation.matching import load
+
+PREFIX = "recon_files_"
+Connect = Callable[[], psycopg.Connection]
+
+
+@contextmanager
+def schema(connect: Connect) -> Iterator[tuple[psycopg.Connection, str]]:
+    """A session with a fresh schema first on its search path; gone afterwards, whatever happens."""
+    with connect() as keeper:
+        keeper.autocommit = True
+        _drop_orphans(keeper)
+        name = f"{PREFIX}{keeper.info.backend_pid}"
+        keeper.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(name)))
+        try:
+            with connect() as connection:
+                connection.execute(sql.SQL("SET search_path = {}, pg_catalog").format(sql.Identifier(name)))
+                connection.commit()
+                yield connection, name
+                connection.rollback()
+        finally:
+            keeper.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(name)))
+
+
+def _drop_orphans(keeper: psycopg.Connection) -> None:
+    rows = keeper.execute(
+        "SELECT nspname FROM pg_namespace n WHERE starts_with(nspname, %(prefix)s) AND NOT EXISTS"
+        " (SELECT FROM pg_stat_activity a WHERE a.pid::text = substr(n.nspname, length(%(prefix)s) + 1))",
+        {"prefix": PREFIX},
+    ).fetchall()
+    for (name,) in rows:
+        keeper.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(name)))
+
+
+def load_both(connect: Connect, name: str, paths: dict[str, Path], progress: load.Progress) -> dict[str, load.Loaded]:
+    """Both files at once, each in a session and a processor of its own."""
+
+    def one(side: str) -> load.Loaded:
+        with connect() as connection:
+            connection.execute(sql.SQL("SET search_path = {}, pg_catalog").format(sql.Identifier(name)))
+            loaded = load.load_file(connection, side, paths[side], progress, shared=True)
+            connection.commit()
+            return loaded
+
+    with ThreadPoolExecutor(2) as pool:
+        return dict(zip(load.SIDES, pool.map(one, load.SIDES), strict=True))

@@ -1,0 +1,251 @@
+"""The bench: what is suggested, what is refused, and that undo leaves the ledger as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group
+from django.test import Client
+from django.urls import reverse
+
+from console import rollups
+from console.reports import services as reports
+from console.trace import trace
+from console.workbench import actions, bench
+from ledger import selectors
+from ledger.models import Account
+from operations import services as operations
+from operations.models import Approval, ApprovalLimit, Case
+from partners import roles
+from partners.models import User
+from payos.kernel import clock, tenancy
+from payos.kernel.errors import Problem
+from reconciliation import services
+from reconciliation.models import BankAccount, Match, StatementLine
+from settlement.models import Transfer
+from tests.reconciliation.test_loop import mt940, transfers, upload
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def scope() -> Any:
+    with tenancy.platform_scope(actor="user:olga"):
+        yield
+
+
+@pytest.fixture
+def olga(db: Any) -> User:
+    user = User.objects.create_user("olga", password="x" * 16, is_staff=True)
+    user.groups.add(Group.objects.get(name=roles.OPERATOR))
+    return user
+
+
+@pytest.fixture
+def account(partner: Any, db: Any) -> BankAccount:
+    with tenancy.platform_scope():
+        return BankAccount.objects.create(partner=partner, name="Main", identifier="123456", currency="USD", rail_code="sandbox")
+
+
+def day_of(partner: Any, rail: Any, account: BankAccount) -> list[Transfer]:
+    """Three transfers of 10.00; the bank shows one as asked, one as 12.50, and a line of nobody."""
+    made = transfers(partner, rail, 3)
+    with tenancy.platform_scope():
+        lines = [(-1000, made[0].public_id), (-1250, made[1].public_id), (777, "NOBODY KNOWS")]
+        upload(mt940(clock.now().date(), 0, lines), "a.sta", partner.pk)
+    services.run_account(account=account)
+    return made
+
+
+@pytest.fixture
+def day(rail: Any, funded: Any, account: BankAccount, scope: Any) -> list[Transfer]:
+    return day_of(funded, rail, account)
+
+
+def case_of(kind: str) -> Case:
+    return Case.objects.get(kind=f"reconciliation_{kind}")
+
+
+def balance(code: str) -> int:
+    return selectors.balance(Account.objects.get(code=code, livemode=False, currency="USD", branch=None)).posted_minor
+
+
+def test_the_bench_shows_both_sides_and_what_differs(day: list[Transfer]) -> None:
+    laid = bench.lay_out(case_of("amount_mismatch"))
+    (line,) = [end for end in laid.lines if end.picked]
+    (item,) = [end for end in laid.items if end.picked]
+    assert (line.amount_minor, item.amount_minor, laid.residual) == (-1250, -1000, -250)
+    assert item.key == f"transfer:{day[1].pk}"
+    assert "amount" in item.differs and "reference" not in item.differs and "day" not in item.differs
+    assert all(end.key != f"transfer:{day[0].pk}" for end in laid.items), "what is matched already is not offered"
+
+
+def test_validate_refuses_what_does_not_balance(day: list[Transfer], olga: User) -> None:
+    case = case_of("amount_mismatch")
+    laid = bench.lay_out(case)
+    lines, items = [end.key for end in laid.lines if end.picked], [end.key for end in laid.items if end.picked]
+    with pytest.raises(Problem, match="not_balanced"):
+        actions.match(case=case, user=olga, lines=lines, items=items)
+    with pytest.raises(Problem):
+        actions.match(case=case, user=olga, lines=[], items=items)
+    with pytest.raises(Problem):
+        actions.match(case=case, user=olga, lines=["x"], items=items)
+    assert Match.objects.filter(level=0).count() == 0
+
+
+def test_a_write_off_within_the_limit_and_its_undo(day: list[Transfer], olga: User) -> None:
+    ApprovalLimit.objects.create(action=actions.WRITE_OFF, role=roles.OPERATOR, currency="USD", limit_minor=250)
+    case = case_of("amount_mismatch")
+    before = balance("writeoffs")
+    text = actions.match(case=case, user=olga, lines=[_line(-1250)], items=[f"transfer:{day[1].pk}"], note="bank fee", write_off=True)
+    assert "$2.50 written off" in text
+    assert balance("writeoffs") - before == 250
+    case.refresh_from_db()
+    assert (case.state, case.resolution, case.resolved_by) == ("resolved", "matched", olga)
+    assert operations.undo(case=case, user=olga).state == "open"
+    assert balance("writeoffs") == before
+    assert Transfer.objects.get(pk=day[1].pk).state == "settled"
+
+
+def _line(minor: int) -> str:
+    return str(StatementLine.objects.get(amount_minor=minor).pk)
+
+
+def test_over_the_limit_a_second_person_is_asked_and_nothing_moves_before(day: list[Transfer], olga: User) -> None:
+    ApprovalLimit.objects.create(action=actions.WRITE_OFF, role=roles.OPERATOR, currency="USD", limit_minor=249)
+    case, before = case_of("amount_mismatch"), balance("writeoffs")
+    text = actions.match(case=case, user=olga, lines=[_line(-1250)], items=[f"transfer:{day[1].pk}"], note="bank fee", write_off=True)
+    assert "waits for a second person" in text and balance("writeoffs") == before
+    approval = Approval.objects.get()
+    case.refresh_from_db()
+    assert case.state == "awaiting_approval" and approval.preview["summary"]
+    alan = User.objects.create_user("alan", password="x" * 16, is_staff=True)
+    alan.groups.add(Group.objects.get(name=roles.APPROVER))
+    operations.decide_approval(approval=approval, user=alan, approve=True, note="fine")
+    assert balance("writeoffs") - before == 250
+    case.refresh_from_db()
+    assert case.state == "resolved"
+    with pytest.raises(Problem):
+        operations.undo(case=case, user=olga)
+
+
+def test_a_line_of_nobody_is_booked_with_a_preview_and_reversed_by_undo(day: list[Transfer], olga: User) -> None:
+    case, line = case_of("missing_internal"), _line(777)
+    shown = actions.preview_booking(case=case, line=line, code="suspense")
+    assert [(row["account"], row["direction"], row["amount_minor"]) for row in shown["entries"]] == [("cash:sandbox", "debit", 777), ("suspense", "credit", 777)]
+    assert actions.book(case=case, user=olga, line=line, code="suspense", partner="", reason="ask the bank").endswith("waits for a second person.")
+    operations.decide_approval(approval=Approval.objects.get(), user=_approver(), approve=False, note="book it yourself")
+    ApprovalLimit.objects.create(action=actions.ADJUST, role=roles.OPERATOR, currency="USD", limit_minor=1000)
+    before = balance("suspense")
+    actions.book(case=case, user=olga, line=line, code="suspense", partner="", reason="ask the bank")
+    assert balance("suspense") - before == -777
+    assert StatementLine.objects.get(pk=line).state == "booked"
+    operations.undo(case=case, user=olga)
+    assert balance("suspense") == before and StatementLine.objects.get(pk=line).state == "open"
+
+
+def _approver() -> User:
+    alan = User.objects.create_user("alan", password="x" * 16, is_staff=True)
+    alan.groups.add(Group.objects.get(name=roles.APPROVER))
+    return alan
+
+
+def test_set_aside_and_undo(day: list[Transfer], olga: User) -> None:
+    case, line = case_of("missing_internal"), _line(777)
+    with pytest.raises(Problem):
+        actions.set_aside(case=case, user=olga, line=line, reason=" ")
+    actions.set_aside(case=case, user=olga, line=line, reason="not ours")
+    assert StatementLine.objects.get(pk=line).state == "ignored"
+    operations.undo(case=case, user=olga)
+    assert StatementLine.objects.get(pk=line).state == "open"
+
+
+def test_many_to_many_with_a_running_sum(rail: Any, funded: Any, account: BankAccount, scope: Any, olga: User) -> None:
+    made = transfers(funded, rail, 3)
+    upload(mt940(clock.now().date(), 0, [(-1700, "BULK ONE"), (-1300, "BULK TWO")]), "b.sta", funded.pk)
+    services.run_account(account=account)
+    case = Case.objects.filter(kind="reconciliation_missing_internal").first()
+    assert case is not None
+    actions.match(case=case, user=olga, lines=[_line(-1700), _line(-1300)], items=[f"transfer:{one.pk}" for one in made])
+    assert set(Transfer.objects.values_list("state", flat=True)) == {"reconciled"}
+    assert Match.objects.get().items.count() == 5
+
+
+def test_pages_refuse_who_may_not_and_never_act_on_get(day: list[Transfer], olga: User) -> None:
+    case = case_of("amount_mismatch")
+    address = reverse("admin:console_workbench", args=[case.pk])
+    act = reverse("admin:console_workbench_act", args=[case.pk, "match"])
+    auditor = User.objects.create_user("otto", password="x" * 16, is_staff=True)
+    auditor.groups.add(Group.objects.get(name=roles.AUDITOR))
+    looks, works = Client(), Client(enforce_csrf_checks=True)
+    looks.force_login(auditor)
+    works.force_login(olga)
+    page = looks.get(address)
+    assert page.status_code == 200 and b"do-match" not in page.content
+    assert looks.post(act, {}).status_code == 403
+    assert works.get(act).status_code == 405 and works.post(act, {}).status_code == 403
+    assert works.get(address).status_code == 200
+    assert Match.objects.filter(level=0).count() == 0
+
+
+def test_the_trace_goes_from_the_statement_line_to_the_transfer(day: list[Transfer]) -> None:
+    line = StatementLine.objects.get(amount_minor=-1000)
+    found = {node.type for node in trace(line.public_id).nodes}
+    assert {"statement_line", "statement", "match", "transfer", "ledger_transaction", "settlement_batch", "event"} <= found
+    back = trace(day[0].public_id)
+    assert line.public_id in {node.public_id for node in back.nodes}
+    assert day[1].public_id not in {node.public_id for node in back.nodes}, "its neighbour in the batch is another life"
+
+
+def test_the_reconciliation_report_ties_to_the_ledger(day: list[Transfer]) -> None:
+    today = clock.today()
+    from datetime import timedelta
+
+    with clock.travel(clock.now() + timedelta(days=1, minutes=5)):
+        report = reports.make_report(kind="reconciliation", span="daily", day=today)
+        settled = reports.make_report(kind="settlement", span="daily", day=today)
+    found = {section["title"]: section["rows"] for section in report.data["sections"]}
+    (row,) = found["Matches made"]
+    assert row[4] == row[5] == "-10.00"
+    assert ["sandbox", "test", "USD", "3", "30.00", "30.00", "0.00"] in {s["title"]: s["rows"] for s in settled.data["sections"]}["Transfers settled"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_bench_by_keyboard(rail: Any, funded: Any, account: BankAccount, sign_in: Callable[..., Any], shot: Callable[..., None]) -> None:
+    from tests.console.test_browser_pages import accessible
+
+    day_of(funded, rail, account)
+    with tenancy.platform_scope():
+        ApprovalLimit.objects.create(action=actions.WRITE_OFF, role=roles.OPERATOR, currency="USD", limit_minor=500)
+        case = case_of("amount_mismatch")
+    page = sign_in(roles.OPERATOR)
+    page.goto(f"{reverse('admin:operations_case_changelist')}?case={case.public_id}")
+    page.keyboard.press("m")
+    page.wait_for_selector("#bench")
+    assert page.locator("#do-match").is_disabled()
+    assert page.locator("#sum-rest").inner_text() == "-2.50 USD"
+    shot(page, "workbench")
+    assert accessible(page) == []
+    page.keyboard.press("w")
+    page.keyboard.type("bank fee")
+    page.keyboard.press("Tab")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    with tenancy.platform_scope():
+        case.refresh_from_db()
+        assert (case.state, case.resolution) == ("resolved", "matched")
+    page.goto(f"{reverse('admin:operations_case_changelist')}?case={case.public_id}")
+    page.keyboard.press("u")
+    page.wait_for_function("() => document.getElementById('queue-says').textContent.includes('is taken back')")
+    with tenancy.platform_scope():
+        assert Match.objects.get(level=0).state == "undone"
+    with tenancy.platform_scope():
+        services.prove(account=account, on=clock.today())
+        rollups.roll()
+    dark = sign_in(roles.OPERATOR, dark=True)
+    dark.goto(reverse("admin:console_reconciliation"))
+    shot(dark, "reconciliation-dark")
+    assert accessible(dark) == []
+    assert page.faults == [] and dark.faults == []
