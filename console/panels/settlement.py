@@ -83,7 +83,7 @@ def _schedule(most: int) -> Body:
     lines.sort(key=lambda line: (line[0], line[1][0]))
     halted = Halt.objects.first()
     note = f"All rails are halted since {age(halted.at)}: {halted.reason}" if halted else ""
-    return Body(table=Table("When rails settle next", ["Rail", "For", "Closes", "Waiting", "Switch"], [row for _, row in lines[:most]]), note=note)
+    return Body(table=Table("When rails settle next", ["Rail", "For", "Closes", "Waiting", "Switch"], [row for _, row in lines[:most]]), note=note)  # type: ignore[misc]
 
 
 def _switch(rail: Rail) -> Cell:

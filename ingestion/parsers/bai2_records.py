@@ -18,8 +18,8 @@ _CODES = frozenset(("01", "02", "03", "16", "49", "88", "98", "99"))
 # Where one record ends and the next begins on the same line. The shape of the next record is checked, because
 # the text of a 16 may itself hold "/".
 _NEXT = re.compile(
-    r"/(?:\s+(?=(?:01|02|03|88),)|\s*(?=(?:16,\d{3,5},[+-]?[\d.]*,|03,[^,/]*,[A-Z]{3},|49,[+-]?\d*,\d*\s*/?\s*(?:$|/|\d\d,)"
-    r"|9[89],[+-]?\d*,\d*,\d*\s*/)))"
+    r"/(?:\s+(?=(?:01|02|03|88),)|\s*(?=(?:16,\d{3,5},[+-]?[\d.]*,|02,[^,/]*,[^,/]*,[1-4],\d{6,8},|03,[^,/]*,(?:[A-Z]{3})?,(?:\d{3}|,)"
+    r"|88,\d{3},[+-]?\d+,|49,[+-]?\d*,\d*\s*/?\s*(?:$|/|\d\d,)|9[89],[+-]?\d*,\d*,\d*\s*/)))"
 )
 _JUNK = "\x00\x1a \t\r\n\x0c"
 

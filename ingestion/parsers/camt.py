@@ -171,7 +171,7 @@ class _Reader:
             yield Reject(where, f"balance {code}: {error}", clip(values["amount"]))
             return
         if values.get("direction") == "DBIT":
-            value = -value
+            value = -abs(value)  # a sign beside the indicator says the same twice
         statement.balances.append((code, value, currency))
 
     def _entry(self, statement: _Statement, values: Values) -> Events:

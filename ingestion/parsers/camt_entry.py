@@ -94,7 +94,9 @@ class Entries:
         booked, value = get("booked"), get("value")
         booking_date = date_iso(booked) if booked else None
         value_date = date_iso(value) if value else None
-        return Line(amount if credit else -amount, currency, value_date or booking_date, booking_date, references, party,
+        if amount < 0:
+            self.flags.append(Flag(f"entry {self.number}", "negative_amount", f"{amount_text[:40]}: the standard has no sign here; read as money out"))
+        return Line(amount if credit or amount < 0 else -amount, currency, value_date or booking_date, booking_date, references, party,
                     info, code, raw, self.number, account, details,
                     {"status": status} if status and status != "BOOK" else None)  # fmt: skip
 

@@ -23,7 +23,6 @@ from ingestion.parsers.mt940_fields import (
     CREDITED,
     ENVELOPE,
     FLOOR,
-    HEAD,
     LINE,
     LINE_LONG,
     MAX_FIELD_LINES,
@@ -36,6 +35,7 @@ from ingestion.parsers.mt940_fields import (
     Statement,
     entry_date,
     read_amount,
+    sniff,
 )
 from ingestion.parsers.records import (
     AmountError,
@@ -44,24 +44,15 @@ from ingestion.parsers.records import (
     Flag,
     Line,
     Reject,
-    StatementEnd,
     StatementStart,
     Unreadable,
     clip,
     control,
-)
+)  # fmt: skip
 from ingestion.parsers.textio import LineBlocks
 
 VERSION = "1"
-def sniff(head: bytes) -> str:
-    if b"\0" in head[:64]:
-        head = head.replace(b"\0", b"")
-    if not HEAD.search(head):
-        return ""
-    interim = b":34F:" in head or b":13D:" in head
-    return "mt942" if interim and b":60F:" not in head and b":60M:" not in head else "mt940"
-
-
+__all__ = ["VERSION", "parse", "sniff"]
 def parse(file: BinaryIO) -> Events:
     """Events of an MT940 or MT942 file."""
     return _Reader(file).events()
@@ -78,6 +69,7 @@ class _Reader:
         self.position = 0
         self.preamble = 0
         self.overlong = 0
+        self.indented = False
         self.notices: list[Event] = []
 
     def events(self) -> Events:
@@ -87,6 +79,10 @@ class _Reader:
         for block in self.source.blocks():
             for line in block:
                 number += 1
+                if line[:1] == " " and not self.tag and self.statement is None and line.lstrip()[:1] == ":":
+                    self.indented = True
+                if self.indented:
+                    line = line.lstrip()
                 if line[:1] == ":":
                     end = line.find(":", 1, 6)
                     tag = line[1:end] if end > 1 else ""
@@ -153,9 +149,16 @@ class _Reader:
             return False
         return tag != "20" or (line[4:6].isdigit() and not line[6:7].isalnum())
 
+    def _inside(self) -> bool:
+        """A lone dash in a narrative ends nothing while the closing balance is still to come."""
+        statement = self.statement
+        return self.tag == "86" and statement is not None and statement.opening is not None and not statement.closed
+
     def _boundary(self, line: str) -> int:
         """2 for the end of a message, 1 for an envelope line that ends a field, 0 for text."""
         bare = line.strip(" \t\x00\x01\x02\x03\x1a")
+        if bare == "-" and self._inside():
+            return 0
         if bare in ("", "-"):
             return 2 if bare else (0 if line[:1] == " " and self.tag else int(bool(line.strip("\t "))))
         if bare.startswith(("-}", "{1:", "{2:", "{4:")) or (bare[0] == "-" and len(bare) <= 4 and bare[1:].isupper()):
@@ -392,15 +395,4 @@ class _Reader:
             else:
                 yield Flag(statement.position, "empty_statement", "a message with neither balances nor lines")
                 return
-        ok: bool | None = None
-        if statement.opening is not None and statement.closing is not None:
-            expected = statement.opening + statement.sum
-            ok = expected == statement.closing and statement.closing_currency in ("", statement.currency)
-            statement.controls["balance_equation"] = {"stated": statement.closing, "found": expected, "ok": ok}
-            if not ok:
-                yield Flag(statement.position, "balance_equation", f"account {statement.account}: opening"
-                           f" {statement.opening} plus lines {statement.sum} is {expected}, closing says"
-                           f" {statement.closing} {statement.closing_currency}")  # fmt: skip
-        yield StatementEnd(statement.account, statement.currency, statement.opening, statement.closing, ok,
-                           statement.lines, statement.sum, statement.number, statement.date, statement.position,
-                           statement.controls)  # fmt: skip
+        yield from statement.finish()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import date
 from functools import lru_cache
 
 from ingestion.parsers.amounts import currency_exponent, minor
+from ingestion.parsers.records import Flag, StatementEnd
 
 MAX_LINE = 1 << 20
 MAX_FIELD_LINES = 2000
@@ -27,6 +29,15 @@ SUFFIX = re.compile(r"(.*\d)\s?([A-Z]{3})\s*\Z")
 SPACE = " \t\x00\x01\x02\x03\x1a"
 ENVELOPE = re.compile(r"(\{.*|[A-Z]{6}[A-Z0-9]{2}([A-Z0-9]{3,4})?|94[0-9]( ?00)?|0{4} .*|:94\d:.*|[-}\s\x01-\x1f]*|-.{0,3})\Z")
 HEAD = re.compile(rb"(?:^|[\r\n\x01{])\s*:(?:20|25P?|28C?|60[FM]|61|62[FM]|34F|86):")
+
+
+def sniff(head: bytes) -> str:
+    if b"\0" in head[:64]:
+        head = head.replace(b"\0", b"")
+    if not HEAD.search(head):
+        return ""
+    interim = b":34F:" in head or b":13D:" in head
+    return "mt942" if interim and b":60F:" not in head and b":60M:" not in head else "mt940"
 
 
 def read_amount(text: str, places: int) -> int:
@@ -72,3 +83,16 @@ class Statement:
         if self._places is None or self._places[0] != self.currency:
             self._places = (self.currency, currency_exponent(self.currency))
         return self._places[1]
+
+    def finish(self) -> Iterator[Flag | StatementEnd]:
+        """Opening plus lines against closing, and the end of the statement."""
+        ok: bool | None = None
+        if self.opening is not None and self.closing is not None:
+            expected = self.opening + self.sum
+            ok = expected == self.closing and self.closing_currency in ("", self.currency)
+            self.controls["balance_equation"] = {"stated": self.closing, "found": expected, "ok": ok}
+            if not ok:
+                yield Flag(self.position, "balance_equation", f"account {self.account}: opening {self.opening} plus lines {self.sum}"
+                           f" is {expected}, closing says {self.closing} {self.closing_currency}")  # fmt: skip
+        yield StatementEnd(self.account, self.currency, self.opening, self.closing, ok, self.lines, self.sum, self.number,
+                           self.date, self.position, self.controls)  # fmt: skip

@@ -27,7 +27,7 @@ def reverse_payment(*, payment: Payment, reason: str) -> Posted:
     who = {"partner_id": payment.partner_id, "livemode": payment.livemode}
 
     def own(code: str) -> Account:
-        return Account.objects.get(pk=account_for(**who, code=code, currency=payment.currency))
+        return Account.objects.get(pk=account_for(**who, code=code, currency=payment.currency))  # type: ignore[arg-type]
 
     held = payment.hold_days > 0 and payment.released_at is None
     source = own("partner:pending" if held else "partner:available")
@@ -40,7 +40,7 @@ def reverse_payment(*, payment: Payment, reason: str) -> Posted:
     if covered < payment.amount_minor:
         legs.append(Leg(own("partner:owed").pk, payment.amount_minor - covered))
     posted = post(
-        **who,
+        **who,  # type: ignore[arg-type]
         kind="payment.reversed",
         legs=legs,
         external_id=f"payment:{payment.pk}:reversed",
@@ -61,6 +61,6 @@ def reverse_payment(*, payment: Payment, reason: str) -> Posted:
                 "reason": reason,
             }
         },
-        **who,
+        **who,  # type: ignore[arg-type]
     )
     return posted

@@ -120,7 +120,7 @@ def _reject(row_id: int, why: str) -> None:
         )
         row = cursor.fetchone()
         if row:
-            open_cases([_case(row_id, *row, None, None, "rejected", why)])
+            open_cases([_case(row_id, *row, None, None, "rejected", why)])  # type: ignore[call-arg]
             _log(BatchResult(row_id, row_id, 1, rejected=1), started, began, "completed")
 
 

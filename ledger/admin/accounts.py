@@ -100,12 +100,12 @@ class AccountAdmin(ReadOnlyModelAdmin):
             return csv_file(f"statement-{account.code.replace(':', '-')}-{account.currency}", render.csv_lines(render.STATEMENT_HEAD, rows))
         after = self._after(account, request.GET.get("after", ""))
         opening = selectors.opening_balance(account, book.starts_at, after)
-        lines = list(selectors.statement(account, book.starts_at, book.ends_at, after, PAGE + 1))
-        shown = lines[:PAGE]
+        lines = list(selectors.statement(account, book.starts_at, book.ends_at, after, PAGE + 1))  # type: ignore[assignment]
+        shown = lines[:PAGE]  # type: ignore[index]
         return page(
             request, "ledger/account.html", f"{account.name} ({account.currency})", account=account, book=book,
             balance=selectors.balance(account), opening=opening, lines=shown, closing=shown[-1].balance_minor if shown else opening,
-            following=render.entry_id(shown[-1].transaction_id, shown[-1].line) if len(lines) > PAGE else "",
+            following=render.entry_id(shown[-1].transaction_id, shown[-1].line) if len(lines) > PAGE else "",  # type: ignore[arg-type]
         )
 
     def _after(self, account: Account, text: str) -> Any:

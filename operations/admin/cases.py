@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from operations import selectors, services, subjects
 from operations.admin import case_acts
-from operations.case_actions import actions_for, section_for
+from operations.case_actions import actions_for, section_of
 from operations.models import Case, SavedView, Sla
 from operations.models.case import Severity
 from operations.pages import answer, needs, page
@@ -105,23 +105,14 @@ class CaseAdmin(ReadOnlyModelAdmin):
         user: Any = request.user
         text, address = subjects.link(case.subject_type, case.subject_id)
         events = list(case.events.order_by("-id")[:100])
-        section = section_for(case.kind)
         return {
             "case": case,
             "events": events,
             "approvals": case.approvals.select_related("requested_by", "decided_by").order_by("-id")[:10],
             "subject_text": text,
             "subject_link": address,
-            "actions": [
-                {
-                    "action": action,
-                    "link": action.link(case) if action.link else "",
-                    "form": action.form(case, None) if action.form and action.run else None,
-                    "text": action.describe(case) if action.describe else "",
-                }
-                for action in actions_for(case, user)
-            ],
-            "section": mark_safe(section(case, request)) if section else "",
+            "actions": actions_for(case, user),
+            "section": mark_safe(section_of(case, request)),
             "may_work": user.has_perm("operations.work_case"),
             "held": case.state == "claimed" and case.assignee_id != user.pk and case.lease_until and case.lease_until > clock.now(),
             "mine": case.assignee_id == user.pk,

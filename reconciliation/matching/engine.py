@@ -118,7 +118,10 @@ class Run:
 
     def tokens(self) -> None:
         grams = {f"grams_{letter}": self.texts("grams.sql", letter=letter) for letter in "ie"}
-        self.sql("tokens.sql", **grams)
+        parts = {
+            f"parts_{letter}": self.texts("parts.sql", letter=letter, other=other) for letter, other in ("ie", "ei")
+        }
+        self.sql("tokens.sql", **grams, **parts)
 
     def references(self) -> None:
         self.sql("keys.sql")

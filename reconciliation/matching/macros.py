@@ -83,6 +83,25 @@ def _before(days: tuple[date, ...], day: str) -> str:
     return f"width_bucket({day}, '{{{','.join(d.isoformat() for d in days)}}}'::date[])"
 
 
+ACCENTED = "áàâãäåéèêëíìîïóòôõöúùûüçñýÁÀÂÃÄÅÉÈÊËÍÌÎÏÓÒÔÕÖÚÙÛÜÇÑÝ"
+PLAIN = "aaaaaaeeeeiiiiooooouuuucnyAAAAAAEEEEIIIIOOOOOUUUUCNY"
+assert len(ACCENTED) == len(PLAIN)
+
+
+def unaccented(column: str) -> str:
+    """Banks drop accents: "São" and "SAO" are one name."""
+    return f"translate({column}, '{ACCENTED}', '{PLAIN}')"
+
+
+def id_order(column: str) -> str:
+    """Ids that count up (E0042) tell which row came first; random ones do not, so those keep the order of the file."""
+    counted = f"({column}) ~ '^[^0-9]*[0-9]+$'"
+    return (
+        f"CASE WHEN {counted} THEN 0 ELSE 1 END, CASE WHEN {counted} THEN length({column}) END,"
+        f" CASE WHEN {counted} THEN {column} END"
+    )
+
+
 class Texts:
     """The SQL files with their pieces filled in for one spec."""
 
@@ -99,6 +118,10 @@ class Texts:
                 f" OR abs({days_apart(spec, closed, 'i.first_day', 'e.first_day', 'i.currency')}) <= {spec.window_days}"
                 " OR e.last_day BETWEEN i.first_day AND i.last_day)"
             ),
+            "plain_letters": unaccented("o.counterparty"),
+            "rival_letters": unaccented("r.counterparty"),
+            "id_order": id_order("ext_id"),
+            "twin_order": id_order("CASE s.many WHEN 'E' THEN oe.ext_id ELSE oi.ext_id END"),
             "window": str(spec.window_days),
             "window_calendar": str(spec.window_days * 2 + 4),
             "tolerance_minor": str(spec.tolerance_minor),

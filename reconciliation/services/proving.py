@@ -67,7 +67,7 @@ def _terms(account: BankAccount, on: date) -> dict[str, Any]:
         cursor.execute(sqlfile.load(__file__, "proof_in_transit.sql"), values)
         in_transit = [dict(zip(("item", "on", "amount_minor", "reference", "all_minor"), row, strict=True)) for row in cursor.fetchall()]
     return {
-        "ledger_minor": _ledger(account, values["end"]),
+        "ledger_minor": _ledger(account, values["end"]),  # type: ignore[arg-type]
         "opening_minor": first.opening_minor if first else 0,
         "not_booked": [_plain(row) for row in not_booked],
         "not_booked_rest": (not_booked[0]["all_minor"] if not_booked else 0) - sum(row["amount_minor"] for row in not_booked),

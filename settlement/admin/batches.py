@@ -147,7 +147,7 @@ class AchFileAdmin(ReadOnlyModelAdmin):
     def show_entries(self, file: AchFile) -> Any:
         if not file.name.endswith(".ach"):
             return "–"
-        rows = []
+        rows = []  # type: ignore[var-annotated]
         for _, entry in nacha.read(bytes(file.content)).entries():
             if len(rows) == ENTRIES_SHOWN:
                 break

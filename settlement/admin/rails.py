@@ -31,7 +31,7 @@ class ListField(forms.CharField):
     def prepare_value(self, value: Any) -> Any:
         return ", ".join(value) if isinstance(value, list | tuple) else value
 
-    def to_python(self, value: Any) -> list[str]:
+    def to_python(self, value: Any) -> list[str]:  # type: ignore[override]
         return [part.strip() for part in str(value or "").split(",") if part.strip()]
 
     def validate(self, value: Any) -> None:

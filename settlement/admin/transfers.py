@@ -74,7 +74,7 @@ class TransferAdmin(ReadOnlyModelAdmin):
             rows.append(["Submitted with", link(reverse("admin:settlement_transferbatch_change", args=[transfer.batch_id]), transfer.batch), f"row {transfer.batch_row}"])
         if transfer.settlement_batch_id:
             batch = transfer.settlement_batch
-            rows.append(["Settled in", link(reverse("admin:settlement_settlementbatch_change", args=[batch.pk]), batch.public_id), batch.get_state_display()])
+            rows.append(["Settled in", link(reverse("admin:settlement_settlementbatch_change", args=[batch.pk]), batch.public_id), batch.get_state_display()])  # type: ignore[union-attr]
         return table(["", "Batch", ""], rows)
 
     @display(description="In the ledger")

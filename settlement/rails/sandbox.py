@@ -122,11 +122,11 @@ def answer_of(item: dict[str, Any]) -> Answer:
     status, code = item.get("status"), str(item.get("code") or "")
     known = {"rail_reference": str(item.get("id") or ""), "executed_minor": item.get("executed_amount_minor")}
     if status == "settled":
-        return Answer(SETTLED, **known)
+        return Answer(SETTLED, **known)  # type: ignore[arg-type]
     if status == "pending":
-        return Answer(SENT, **known)
+        return Answer(SENT, **known)  # type: ignore[arg-type]
     if status in {"failed", "returned"}:
         meaning = return_code(code)
         category = {"retryable": RETRYABLE, "needs_details": NEEDS_DETAILS}.get(meaning.category, FINAL)
-        return Answer(FAILED if status == "failed" else RETURNED, code=code, category=category, detail=meaning.meaning, **known)
+        return Answer(FAILED if status == "failed" else RETURNED, code=code, category=category, detail=meaning.meaning, **known)  # type: ignore[arg-type]
     return Answer(UNKNOWN, detail="the answer could not be read")

@@ -183,6 +183,17 @@ def test_titles_of_bad_input_are_escaped(partner: Any) -> None:
     assert "<script>alert(1)" not in page and "<img src=x" not in page
 
 
+def test_an_action_that_fails_leaves_the_queue_workable(cases: list[Case], monkeypatch: pytest.MonkeyPatch) -> None:
+    from operations.case_actions import ACTIONS, CaseAction
+
+    def broken(case: Case) -> str:
+        return reverse("admin:no_such_page")
+
+    monkeypatch.setitem(ACTIONS, "broken", CaseAction("broken", "Broken", "operations.work_case", kinds=("unmatched_line", "amount_mismatch"), link=broken))
+    page = login(roles.OPERATOR).get(reverse(LIST))
+    assert page.status_code == 200 and b"Broken" not in page.content and b'data-key="c"' in page.content
+
+
 # What one page may ask of the database; a change that adds queries shows here.
 QUERIES = {"queue": 26, "pane": 12, "approvals": 14}
 

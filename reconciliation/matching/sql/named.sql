@@ -2,7 +2,7 @@
 --   name   the counterparty in upper case, letters and digits with single spaces
 CREATE TEMP TABLE recon_named_{letter} ON COMMIT DROP AS
 SELECT o.*, CASE WHEN o.counterparty = '' THEN '' ELSE
-            btrim(regexp_replace(upper(o.counterparty), '[^[:alnum:]]+', ' ', 'g')) END AS name
+            btrim(regexp_replace(upper({plain_letters}), '[^[:alnum:]]+', ' ', 'g')) END AS name
 FROM recon_open_{letter} o;
 DROP VIEW recon_each_{letter};
 DROP TABLE recon_open_{letter};

@@ -4,7 +4,7 @@
 --   core   plain without leading letters and zeros, when at least five characters are left;  batch  the same of the batch id
 --   back   the row calls itself a return;  charge  the row is a fee
 -- Rows that nothing on their own side tells apart are one row here, with their number in n; recon_member keeps
--- who they are. So ten thousand identical lines are one candidate, not a hundred million pairs.
+-- who they are, in the order of their ids where ids count up, else of the file. So ten thousand identical lines are one candidate, not a hundred million pairs.
 CREATE TEMP TABLE recon_type_{letter} ON COMMIT DROP AS
 SELECT type, type ~* {return_words} AS back, type ~* {fee_words} AS charge
 FROM (SELECT DISTINCT type FROM recon_rest_{letter}) t;
@@ -37,7 +37,7 @@ CREATE TEMP TABLE recon_member_{letter} ON COMMIT DROP AS
 SELECT first_value(rid) OVER same AS bundle, rid, ext_id, row_number() OVER same AS place
 FROM recon_all_{letter}
 WHERE likeness IN (SELECT likeness FROM recon_all_{letter} GROUP BY likeness HAVING count(*) > 1)
-WINDOW same AS (PARTITION BY likeness ORDER BY length(ext_id), ext_id, rid);
+WINDOW same AS (PARTITION BY likeness ORDER BY {id_order}, rid);
 
 CREATE TEMP TABLE recon_open_{letter} ON COMMIT DROP AS
 SELECT x.*, coalesce(m.n, 1) AS n

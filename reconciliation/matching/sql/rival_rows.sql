@@ -3,7 +3,7 @@ SELECT l.i, l.e, r.side, l.score, l.days, l.amount_kind,
        CASE r.side WHEN 'I' THEN e.description ELSE i.description END,
        CASE r.side WHEN 'I' THEN e.type ELSE i.type END, CASE r.side WHEN 'I' THEN e.batch ELSE i.batch END,
        regexp_replace(upper(r.reference), '[^A-Z0-9]+', '', 'g'),
-       btrim(regexp_replace(upper(r.counterparty), '[^[:alnum:]]+', ' ', 'g')),
+       btrim(regexp_replace(upper({rival_letters}), '[^[:alnum:]]+', ' ', 'g')),
        r.description, r.type, '',
        CASE r.side WHEN 'I' THEN e.day - r.day ELSE r.day - i.day END
 FROM recon_rival r

@@ -1,6 +1,6 @@
 -- Level 4 by date and account, and by a batch that only one side knows: the total of such a group is one line on
--- the other side. Confirmed only when the line fits one group and the group fits one line, and the line either
--- names the group's counterparty or calls itself a settlement, payout or batch; a line with a reference of its own
+-- the other side. Confirmed only when the line fits one group and the group fits one line, and the line names the
+-- group's counterparty, or calls itself a settlement, payout or batch, or answers a batch and says nothing; a line with a reference of its own
 -- and no such word is somebody's payment, not a total.
 CREATE TEMP TABLE recon_bunch_item ON COMMIT DROP AS
 SELECT side, scheme, tag, currency, rid, day, name, n,
@@ -72,7 +72,7 @@ FROM (
     FROM (SELECT DISTINCT ON (many, members, line) * FROM recon_bunch_hit ORDER BY many, members, line, scheme, mode) h
 ) x
 WHERE lines_of_group = 1 AND one_group
-  AND (same_name OR (told AND (line_name = '' OR name = '')))
+  AND (same_name OR ((told OR scheme = 1) AND (line_name = '' OR name = '')))
   AND (scheme <= 2 OR told)
   AND (ref = '' OR told OR same_name AND scheme = 1)
 ORDER BY many, line, scheme, mode;

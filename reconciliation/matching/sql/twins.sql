@@ -1,6 +1,6 @@
 -- The same reference and amount more than once on one side, once on the other: the first row is the item, the later
--- ones are its duplicates. First means: the counterparty agrees, then the earlier day, then the shorter and smaller
--- id. Where both sides repeat and their days differ, nothing says which is whose: those stay ties.
+-- ones are its duplicates. First means: the counterparty agrees, then the earlier day, then the smaller id
+-- where ids count up, else the earlier row. Where both sides repeat and their days differ, nothing says which is whose: those stay ties.
 CREATE TEMP TABLE recon_star ON COMMIT DROP AS
 WITH best AS (
     SELECT c.i, c.e, c.kind, c.amount_kind, c.days, c.fee_minor, c.rank,
@@ -23,9 +23,8 @@ SELECT s.*, mi.rid AS i_rid, me.rid AS e_rid, mi.ext_id AS i_id, me.ext_id AS e_
        row_number() OVER (
            PARTITION BY s.many, CASE s.many WHEN 'E' THEN s.i ELSE s.e END
            ORDER BY (upper(oi.counterparty) = upper(oe.counterparty)) DESC, CASE s.many WHEN 'E' THEN oe.day ELSE oi.day END,
-                    CASE s.many WHEN 'E' THEN length(oe.ext_id) ELSE length(oi.ext_id) END,
-                    CASE s.many WHEN 'E' THEN oe.ext_id ELSE oi.ext_id END,
-                    CASE s.many WHEN 'E' THEN me.place ELSE mi.place END
+                    {twin_order},
+                    CASE s.many WHEN 'E' THEN oe.rid ELSE oi.rid END, CASE s.many WHEN 'E' THEN me.place ELSE mi.place END
        ) AS turn
 FROM recon_star s
 JOIN recon_open_i oi ON oi.rid = s.i

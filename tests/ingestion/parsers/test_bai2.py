@@ -133,3 +133,9 @@ def test_the_bai2_library_agrees_where_it_can_read() -> None:
 def test_lines_that_a_mainframe_put_on_top() -> None:
     read = Read("$$ADD ID=TEST BATCHID='X'\n" + HEAD + "03,1,USD,,,,/\n16,165,50,Z,,,ONE/\n49,50,3/\n98,50,1,5/\n99,50,1,7/\n")
     assert read.format == "bai2" and read.amounts == [50] and len(read.rejects) == 1
+
+
+def test_a_whole_file_on_one_line_without_a_space() -> None:
+    text = HEAD + "03,1,USD,010,100,,/\n88,100,50,1,,/\n16,165,50,Z,,,TEXT/\n49,200,4/\n98,200,1,6/\n99,200,1,8/"
+    read = Read(text.replace("\n", ""))
+    assert read.amounts == [50] and read.statements[0].balances_ok is True and read.flags == []

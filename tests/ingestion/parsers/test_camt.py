@@ -126,3 +126,16 @@ def test_cut_off_keeps_what_was_read() -> None:
         assert read.lines and read.rejects and len(read.statements) == 1 and read.statements[0].balances_ok is None
     with pytest.raises(Unreadable):
         Read(text[:40])
+
+
+def test_a_sign_beside_the_indicator_is_no_double_negative() -> None:
+    read = Read(document(balance("OPBD", "-5.00", "DBIT") + entry("-10.00", "DBIT") + balance("CLBD", "15.00", "DBIT")))
+    assert read.amounts == [-1000] and read.statements[0].balances_ok is True and "negative_amount" in read.flags
+
+
+@pytest.mark.parametrize("encoding", ["iso-8859-1", "utf-16", "utf-8"])
+def test_declared_and_mislabelled_encodings(encoding: str) -> None:
+    text = f'<?xml version="1.0" encoding="{encoding}"?>' + document(entry(inner="<AddtlNtryInf>Müller &amp; <![CDATA[<Söhne>]]></AddtlNtryInf>"))
+    assert Read(text.encode(encoding)).lines[0].description == "Müller & <Söhne>"
+    mislabelled = text.replace(encoding, "utf-8").encode("cp1252")
+    assert Read(mislabelled).lines[0].description == "Müller & <Söhne>"

@@ -133,3 +133,13 @@ def test_the_mt940_library_agrees() -> None:
     assert [int(item.data["amount"].amount * 100) for item in theirs] == ours.amounts
     assert [item.data["date"] for item in theirs] == [line.value_date for line in ours.lines]
     assert [item.data["customer_reference"] for item in theirs] == [line.references["owner"] for line in ours.lines]
+
+
+def test_a_dash_inside_a_narrative_ends_nothing() -> None:
+    read = statement(":61:260102C1,00NTRFX\r\n:86:A\r\n-\r\nB\r\n", "C260131EUR101,00")
+    assert len(read.statements) == 1 and read.lines[0].description == "A - B" and not read.rejects
+
+
+def test_indented_fields() -> None:
+    read = Read("".join("  " + line + "\n" for line in (HEAD + ":61:260102C1,00NTRFX\n:62F:C260131EUR101,00").splitlines()))
+    assert read.amounts == [100] and read.statements[0].balances_ok is True

@@ -123,3 +123,10 @@ def test_the_subset_search_is_cut_off_and_never_trusts_small_change():
     assert only_subsets([1] * 60, 30, 1_000) is None
     assert not unlikely_by_accident([1, 2, 3, 4, 5, 6, 7, 8], 10)
     assert unlikely_by_accident([103_417, 221_093, 87_155], 308_248)
+
+
+def test_parts_that_number_their_reference(match):
+    mine = [{"id": "i1", "amount": "100.00", "reference": "PO-9000"}]
+    for one, two in (("PO-9000-1", "PO-9000-2"), ("PO9000/A", "PO9000/B"), ("po-9000a", "po-9000b")):
+        outcome = match(mine, [{"id": "e1", "amount": "60.00", "reference": one}, {"id": "e2", "amount": "40.00", "reference": two}])
+        assert outcome.matches == [(["i1"], ["e1", "e2"])], (one, two)

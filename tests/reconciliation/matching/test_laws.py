@@ -167,3 +167,15 @@ def test_a_suggest_rule_asks_for_a_person_and_a_label_rule_leaves_its_mark(match
     assert outcome.pairs == {("i2", "e2")}
     assert outcome.suggestions == [(["i1"], ["e1"])] and outcome.discrepancies == [("ambiguous", ["i1"], ["e1"])]
     assert session.execute("SELECT reason ->> 'label' FROM recon_match").fetchall() == [("key account",)]
+
+
+def test_accents_are_no_difference(match):
+    outcome = match([{**BASE, "id": "i1", "counterparty": "São João Alimentos Ltda"}], [{**BASE, "id": "e1", "counterparty": "SAO JOAO ALIMENTOS"}])
+    assert outcome.pairs == {("i1", "e1")}
+
+
+def test_the_first_of_duplicates_is_the_smaller_counted_id_else_the_earlier_row(match):
+    line = {**BASE, "reference": "PO-1000"}
+    assert match([{"id": "i10", **line}, {"id": "i9", **line}], [{"id": "e1", **line}]).pairs == {("i9", "e1")}
+    assert match([{"id": "f00d-aa", **line}, {"id": "1234-bb", **line}], [{"id": "e1", **line}]).pairs == {("f00d-aa", "e1")}
+    assert match([{"id": "i9-dup", **line}, {"id": "i9", **line}], [{"id": "e1", **line}]).pairs == {("i9", "e1")}
