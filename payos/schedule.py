@@ -46,6 +46,7 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "close windows": every(2, "settlement.tasks.close_windows", "settlement"),
     "execute transfers": every(2, "settlement.tasks.execute", "settlement"),
     "ask about unknown transfers": every(2, "settlement.tasks.ask", "settlement"),
+    "sweep rails": every(30, "settlement.tasks.sweep", "settlement"),
     "bank files": every(20, "settlement.tasks.files", "settlement"),
     "late transfers": every(60, "settlement.tasks.find_late", "settlement"),
     # console

@@ -7,6 +7,7 @@ weighted by what the transfer asks for. Ties break by load share spread over the
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -128,9 +129,9 @@ def route(rails: Sequence[RailView], wanted: Wanted) -> Decision:
 
 
 def _spread(rail: RailView, key: str) -> float:
-    """Rendezvous hashing: equal rails share transfers by their weights, and the same transfer always falls the same way."""
-    number = int.from_bytes(hashlib.sha256(f"{rail.code}:{key}".encode()).digest()[:8], "big") / 2**64
-    return rail.load_share * number
+    """Weighted rendezvous hashing: equal rails share transfers in proportion, and the same transfer always falls the same way."""
+    number = (int.from_bytes(hashlib.sha256(f"{rail.code}:{key}".encode()).digest()[:6], "big") + 1) / (2**48 + 1)
+    return rail.load_share / -math.log(number)
 
 
 def _factors(rail: RailView, costs: dict[str, int], minutes: dict[str, float], scores: dict[str, float]) -> dict[str, Any]:

@@ -34,6 +34,11 @@ def ask() -> int:
 
 
 @shared_task
+def sweep() -> int:
+    return services.sweep()
+
+
+@shared_task
 def files() -> None:
     services.send_files()
     services.read_files()

@@ -168,7 +168,15 @@ class EndpointAdmin(ReadOnlyModelAdmin):
 
     @display(description="Health")
     def show_health(self, row: Endpoint) -> Any:
-        return pretty(rendering.health(row))
+        found = rendering.health(row)
+        rate, p50, p95 = found["success_rate"], found["p50_ms"], found["p95_ms"]
+        lines = [
+            f"{found['attempts']:,} attempts in a day (the latest {selectors.HEALTH_ATTEMPTS:,} at most)",
+            "no attempt yet" if rate is None else f"{rate * 100:.1f} % succeeded; latency p50 {p50:,.0f} ms, p95 {p95:,.0f} ms",
+            f"{found['backlog']:,} owed, {found['dead']:,} dead, {found['consecutive_failures']:,} failures in a row",
+            f"last success {found['last_success_at'] or 'never'}, last failure {found['last_failure_at'] or 'never'}",
+        ]
+        return pretty("\n".join(lines + ([f"last error: {found['last_error']}"] if found["last_error"] else [])))
 
     @display(description="Headers")
     def show_headers(self, row: Endpoint) -> str:

@@ -208,6 +208,8 @@ class Run:
         self.phase("level 4 keys", self.groups)
         self.phase("names", self.named)
         self.phase("level 3", self.similar)
+        # What level 3 took may have been the one row too many in a bag.
+        self.phase("level 4 keys again", self.groups)
         if 4 in levels:
             self.phase("level 4 totals", self.totals)
         self.phase("classify", self.classify)

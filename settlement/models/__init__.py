@@ -1,5 +1,5 @@
 from settlement.models.batch import AchFile, Correction, SettlementBatch, SettlementWindow, WindowRule
-from settlement.models.rail import Halt, Rail
+from settlement.models.rail import Halt, Rail, RailCursor
 from settlement.models.transfer import (
     RailCallback,
     RoutingDecision,
@@ -14,6 +14,7 @@ __all__ = [
     "Halt",
     "Rail",
     "RailCallback",
+    "RailCursor",
     "RoutingDecision",
     "SettlementBatch",
     "SettlementWindow",

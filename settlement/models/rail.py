@@ -47,6 +47,20 @@ class Rail(BaseModel):
         return self.name
 
 
+class RailCursor(models.Model):
+    """How far a rail's own list of movements was read, so that what no message told is found all the same."""
+
+    rail = models.OneToOneField(Rail, on_delete=models.CASCADE, primary_key=True, related_name="cursor")
+    since = models.CharField(max_length=120, blank=True, default="")
+    swept_at = models.DateTimeField(null=True)
+
+    class Meta:
+        default_permissions = ("view",)
+
+    def __str__(self) -> str:
+        return self.since
+
+
 class Halt(models.Model):
     """The switch for all rails: one row while everything is halted."""
 

@@ -138,6 +138,7 @@ class Submission(TenantModel):
     )
     code = models.CharField(max_length=40, blank=True, default="")
     detail = models.CharField(max_length=300, blank=True, default="")
+    sends = models.PositiveSmallIntegerField(default=1, help_text="How often it was taken to be sent: more than once only after it certainly was not.")
     asked = models.PositiveIntegerField(default=0)
     ask_at = models.DateTimeField(null=True)
     sent_at = models.DateTimeField(null=True)

@@ -29,6 +29,7 @@ class Order:
     description: str = ""
     metadata: dict[str, Any] = field(default_factory=dict)
     again: bool = False  # presented before and returned
+    send: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ class Answer:
     detail: str = ""
     executed_minor: int | None = None
     retry_after: float | None = None
+    send: int | None = None  # which sending this answers; only whoever took it last may say that it was not sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ class Capabilities:
     # Seconds after which a reference that the rail does not know was certainly never received; None: never certain.
     not_found_is_final_after: float | None = None
     nets: bool = False
+    lists: bool = False  # keeps a list of what moved, in the order of the last change
     representment: Representment | None = None
 
 

@@ -32,7 +32,7 @@ DEFAULT_URL = "http://127.0.0.1:8900"
 class Sandbox:
     def __init__(self, rail: Any) -> None:
         config = rail.config or {}
-        self.capabilities = Capabilities(not_found_is_final_after=float(config.get("not_found_is_final_after", 60)))
+        self.capabilities = Capabilities(lists=True, not_found_is_final_after=float(config.get("not_found_is_final_after", 60)))
         # One attempt: the client must not repeat a call whose outcome it does not know.
         self.client = http.client(
             timeout=float(config.get("timeout", 5)),

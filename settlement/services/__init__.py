@@ -17,6 +17,7 @@ from settlement.services.monitor import find_late
 from settlement.services.outcomes import apply
 from settlement.services.rails import halt_all, rail_off, rail_on, resume_all
 from settlement.services.rules import check_rule, export_rules, import_rules, preview, rule_save
+from settlement.services.sweeping import sweep
 
 __all__ = [
     "TransferIn",
@@ -44,6 +45,7 @@ __all__ = [
     "rule_save",
     "send_files",
     "settle_files_due",
+    "sweep",
     "transfer_cancel",
     "transfer_retry",
 ]

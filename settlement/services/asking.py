@@ -15,9 +15,9 @@ from settlement.rails import base
 from settlement.rails.registry import adapter_for
 from settlement.services import outcomes
 
-CHUNK = 200
+CHUNK = 100
 THREADS = 8
-LEASE = timedelta(seconds=60)
+LEASE = timedelta(seconds=30)
 
 
 def ask_due(limit: int = 2000) -> int:

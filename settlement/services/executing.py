@@ -11,6 +11,7 @@ import time
 import uuid
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -25,7 +26,7 @@ from settlement.services import outcomes
 
 CHUNK = 100
 THREADS = 12
-ASK_INTENTS_AFTER = timedelta(seconds=30)
+ASK_INTENTS_AFTER = 30  # seconds; a rail's settings may say `ask_intents_after`
 
 
 def execute_rail(*, rail_code: str, seconds: float = 20.0, limit: int = 100_000) -> int:
@@ -50,7 +51,8 @@ def execute_rail(*, rail_code: str, seconds: float = 20.0, limit: int = 100_000)
                 if not orders:
                     break
                 _pace(rail, len(orders))
-                answers = list(pool.map(lambda order: _submit(adapter, order), orders))
+                until = time.monotonic() + outcomes.send_within(rail)
+                answers = list(pool.map(lambda order, until=until: _submit(adapter, order, until), orders))
                 _learn(breaker, answers)
                 outcomes.apply(rail=rail, adapter=adapter, answers=[(o.transfer_id, o.reference, a) for o, a in zip(orders, answers, strict=True)])
                 sent += len(orders)
@@ -79,25 +81,30 @@ def claim(rail: Rail, size: int) -> list[base.Order]:
             return []
         cursor.execute(
             "INSERT INTO settlement_submission AS s (id, created_at, partner_id, livemode, transfer_id, number, rail_id, reference,"
-            " rail_reference, outcome, code, detail, asked, ask_at, sent_at)"
-            " SELECT id, %(now)s, partner, live, transfer, number, %(rail)s, reference, '', 'intent', '', '', 0, %(ask)s, %(now)s"
+            " rail_reference, outcome, code, detail, asked, ask_at, sent_at, sends)"
+            " SELECT id, %(now)s, partner, live, transfer, number, %(rail)s, reference, '', 'intent', '', '', 0, %(ask)s, %(now)s, 1"
             " FROM unnest(%(ids)s::uuid[], %(partners)s::uuid[], %(modes)s::boolean[], %(transfers)s::uuid[], %(numbers)s::int[],"
             " %(references)s::text[]) AS n (id, partner, live, transfer, number, reference)"
             # Tried again after it certainly was not sent: the same promise under the same reference.
-            " ON CONFLICT (transfer_id, number) DO UPDATE SET outcome = 'intent', ask_at = excluded.ask_at, sent_at = excluded.sent_at",
+            " ON CONFLICT (transfer_id, number) DO UPDATE SET outcome = 'intent', ask_at = excluded.ask_at, sent_at = excluded.sent_at,"
+            " sends = s.sends + 1 RETURNING s.reference, s.sends",
             {
-                "now": now, "rail": rail.pk, "ask": now + ASK_INTENTS_AFTER,
+                "now": now, "rail": rail.pk, "ask": now + timedelta(seconds=float(rail.config.get("ask_intents_after", ASK_INTENTS_AFTER))),
                 "ids": [ids.uuid7() for _ in rows], "partners": [r[1] for r in rows], "modes": [r[2] for r in rows],
                 "transfers": [r[0] for r in rows], "numbers": [r[7] for r in rows],
                 "references": [reference(r[0], r[7]) for r in rows],
             },
         )  # fmt: skip
+        sends = dict(cursor.fetchall())
         cursor.execute(
             "UPDATE settlement_settlementbatch SET state = 'submitted' WHERE id = ANY(%s) AND state = 'closed'",
             [sorted({r[8] for r in rows if r[8]})],
         )
     return [
-        base.Order(r[0], reference(r[0], r[7]), r[3], r[4], json.loads(crypto.decrypt(r[5])), r[6], _object(r[9])) for r in rows
+        base.Order(
+            r[0], reference(r[0], r[7]), r[3], r[4], json.loads(crypto.decrypt(r[5])), r[6], _object(r[9]), send=sends[reference(r[0], r[7])]
+        )
+        for r in rows
     ]
 
 
@@ -111,9 +118,12 @@ def reference(transfer_id: uuid.UUID, number: int) -> str:
     return public if number == 1 else f"{public}-{number}"
 
 
-def _submit(adapter: base.RailAdapter, order: base.Order) -> base.Answer:
+def _submit(adapter: base.RailAdapter, order: base.Order, until: float) -> base.Answer:
+    if time.monotonic() > until:
+        # Whoever asks about it counts on nothing leaving after this moment.
+        return base.Answer(base.NOT_SENT, detail="it was not sent in time and goes again", send=order.send)
     try:
-        return adapter.submit(order)
+        return replace(adapter.submit(order), send=order.send)
     except Exception as error:  # noqa: BLE001  whatever an adapter meets, the outcome is unknown and not failed
         return base.Answer(base.UNKNOWN, detail=f"{type(error).__name__}: {error}"[:300])
 

@@ -29,6 +29,7 @@ from settlement.services.accepting import hold_accounts
 ASK_SECONDS = (2, 5, 10, 20, 30, 60, 120, 300, 600)
 ASK_LATER = 1800
 CASE_AFTER_ASKS = 8
+SEND_WITHIN = 15.0
 RETRY_BASE_SECONDS = 60
 RETRY_MOST_SECONDS = 6 * 3600
 Given = tuple[uuid.UUID, str, base.Answer]
@@ -76,7 +77,11 @@ def _decide(
     waiting = transfer.state in {"submitted", "unknown"} and submission.number == transfer.attempts
     outcome = answer.outcome
     if outcome == base.NOT_FOUND:
-        outcome = _what_not_found_means(submission, adapter)
+        outcome = _what_not_found_means(rail, submission, adapter)
+    if outcome == base.NOT_SENT and answer.send not in {None, submission.sends}:
+        return  # somebody took it again meanwhile: an old sender's word about its own attempt changes nothing
+    if outcome in {base.SETTLED, base.FAILED, base.RETURNED} and transfer.state == "queued" and submission.outcome == base.NOT_SENT:
+        waiting = submission.number == transfer.attempts  # it was not known to the rail in time, and now it is
     if answer.rail_reference and not submission.rail_reference:
         submission.rail_reference = answer.rail_reference[:120]
         work.submissions[submission.pk] = submission
@@ -88,16 +93,18 @@ def _decide(
     work.changed[transfer.pk] = transfer
     transfer.bank_reference = submission.rail_reference
     if outcome in {base.SENT, base.UNKNOWN}:
+        told_before = submission.outcome == base.SENT
         submission.outcome = outcome
         submission.asked += 1
-        wait = ASK_SECONDS[submission.asked - 1] if submission.asked <= len(ASK_SECONDS) else ASK_LATER
-        submission.ask_at = now + timedelta(seconds=wait if outcome == base.UNKNOWN else max(wait, 5))
+        schedule = rail.config.get("ask_seconds") or ASK_SECONDS
+        wait = schedule[submission.asked - 1] if submission.asked <= len(schedule) else rail.config.get("ask_later", ASK_LATER)
+        submission.ask_at = now + timedelta(seconds=wait)
         if outcome == base.SENT and not transfer.bank_reference:
             transfer.bank_reference = submission.rail_reference
         _set(transfer, "submitted" if outcome == base.SENT else "unknown")
         if outcome == base.UNKNOWN and submission.asked == CASE_AFTER_ASKS:
             work.cases.append(_case(transfer, rail, "transfer_unknown", f"Nobody knows whether {transfer.public_id} was executed", answer.detail))
-        if outcome == base.SENT:
+        if outcome == base.SENT and not told_before:
             work.sent.append(transfer)
     elif outcome == base.NOT_SENT:
         submission.outcome, submission.ask_at = base.NOT_SENT, None
@@ -113,11 +120,16 @@ def _decide(
         _fail(work, rail, transfer, answer)
 
 
-def _what_not_found_means(submission: Submission, adapter: base.RailAdapter | None) -> str:
+def send_within(rail: Rail) -> float:
+    """Seconds from the intent within which the call is made, or not at all."""
+    return float((rail.config or {}).get("send_within", SEND_WITHIN))
+
+
+def _what_not_found_means(rail: Rail, submission: Submission, adapter: base.RailAdapter | None) -> str:
     """A reference that the rail does not know proves nothing until the time after which it promises so."""
     final = adapter.capabilities.not_found_is_final_after if adapter else None
     sent = submission.sent_at or submission.created_at
-    if final is not None and (clock.now() - sent).total_seconds() > final:
+    if final is not None and (clock.now() - sent).total_seconds() > final + send_within(rail):
         return base.NOT_SENT
     return base.UNKNOWN
 

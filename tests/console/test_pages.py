@@ -88,7 +88,7 @@ def test_rollups_made_twice_change_nothing(partner: Any, platform: None) -> None
     assert sum(rollups.daily("cases_opened", 2).values()) == 7
 
 
-QUERIES = {"home": 62}
+QUERIES = {"home": 70}
 
 
 def test_query_count_of_the_home_page(partner: Any, django_assert_max_num_queries: Any) -> None:

@@ -77,7 +77,7 @@ def rail(db, bank):
     with tenancy.platform_scope():
         rail = Rail.objects.create(
             code="sandbox", name="Sandbox", adapter="sandbox", currencies=["USD", "MXN"], destination_types=["us_bank", "clabe"],
-            config={"url": bank.url, "webhook_secret": "sandbox-secret", "timeout": 2, "not_found_is_final_after": 3}, speed_minutes=5,
+            config={"url": bank.url, "webhook_secret": "sandbox-secret", "timeout": 2, "not_found_is_final_after": 2, "send_within": 2}, speed_minutes=5,
         )
         WindowRule.objects.create(rail=rail, frequency="continuous")
     return rail
