@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
+
 from bench import scratch
 from ingestion import services
 from ingestion.models import Payment, PaymentReference
