@@ -73,7 +73,8 @@ def test_the_whole_life_of_a_transfer_from_any_of_its_names(api: Any, bank: Any,
         whole = trace(made["id"])
     kinds = [node.type for node in whole.nodes]
     assert {"transfer", "settlement_batch", "ledger_transaction", "event"} <= set(kinds) and whole.complete
-    assert kinds.count("ledger_transaction") == 2  # the hold and its posting
+    assert [node.amount_minor for node in whole.nodes if node.type == "ledger_transaction"] == [1000, 1000]  # the hold and its posting
+    assert whole.starts == [("transfer", str(transfer.pk))]
     assert all(life == lives[made["id"]] for life in lives.values()), {name: len(life) for name, life in lives.items()}
     answer = api.get("/v1/trace/inv-77").json()
     assert answer["steps"][0]["amount"] == "10.00" and {step["object"] for step in answer["steps"]} == set(kinds)
