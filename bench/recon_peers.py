@@ -41,14 +41,11 @@ def splink_link(folder: Path, known: Known, threads: int = 2) -> dict[str, float
     start = time.perf_counter()
     database = duckdb.connect()
     database.execute(f"SET threads = {threads}")
-    frames = []
     for side in ("internal", "external"):
-        frames.append(
-            database.execute(
-                f"SELECT id AS unique_id, date AS day, amount, currency, nullif(upper(reference), '') AS reference,"
-                f" nullif(upper(counterparty), '') AS counterparty, left(date, 7) AS month"
-                f" FROM read_csv('{folder}/{side}.csv', all_varchar = true)"
-            ).df()
+        database.execute(
+            f"CREATE TABLE {side} AS SELECT id AS unique_id, date AS day, amount, currency,"
+            f" nullif(upper(reference), '') AS reference, nullif(upper(counterparty), '') AS counterparty,"
+            f" left(date, 7) AS month FROM read_csv('{folder}/{side}.csv', all_varchar = true)"
         )
     settings = SettingsCreator(
         link_type="link_only",
@@ -64,7 +61,7 @@ def splink_link(folder: Path, known: Known, threads: int = 2) -> dict[str, float
         ],
     )  # fmt: skip
     api = DuckDBAPI(connection=database)
-    tables = [api.register(frame, source_dataset_name=name) for frame, name in zip(frames, ("internal", "external"), strict=True)]
+    tables = [api.register(side) for side in ("internal", "external")]
     linker = Linker(tables, settings, log_level="ERROR")
     linker.training.estimate_u_using_random_sampling(max_pairs=1e6, seed=1)
     linker.training.estimate_parameters_using_expectation_maximisation(block_on("reference"))

@@ -111,6 +111,7 @@ class ReportSubscription(BaseModel):
     """To whom a report is mailed when it is made."""
 
     audit = "all"
+    rls = "partner_id"
 
     kind = models.CharField(max_length=20, choices=ReportKind.choices)
     span = models.CharField(max_length=10, choices=ReportSpan.choices)

@@ -5,4 +5,8 @@ import os
 from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "payos.settings")
-application = get_wsgi_application()
+_django = get_wsgi_application()
+
+from payos.fastlane import FastLane  # noqa: E402  needs the apps, which are ready now
+
+application = FastLane(_django)

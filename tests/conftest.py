@@ -23,6 +23,11 @@ ROOT = Path(__file__).resolve().parent.parent
 REFERENCE_TABLES = {"django_migrations", "django_content_type", "auth_permission", "auth_group", "auth_group_permissions"}
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    # A password costs half a second to hash, as it should; tests make hundreds.
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
 def superuser_url(database: str = "postgres") -> str:
     from payos import embedded
 

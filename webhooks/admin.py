@@ -13,89 +13,18 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.html import format_html
 from unfold.decorators import action, display
-from unfold.widgets import (
-    UnfoldAdminIntegerFieldWidget,
-    UnfoldAdminSelectWidget,
-    UnfoldAdminTextInputWidget,
-    UnfoldBooleanSwitchWidget,
-)
 
-from partners.models import Partner
 from payos.kernel import clock, ids, tenancy
 from payos.kernel.admin import ReadOnlyModelAdmin, needs, pretty
 from payos.kernel.errors import Problem
-from payos.kernel.forms import DialogForm, ReasonForm
+from payos.kernel.forms import ReasonForm
 from webhooks import admin_debug, replays, selectors, services
 from webhooks import render as rendering
+from webhooks.admin_forms import ChangeEndpointForm, EnableForm, NewEndpointForm, ReplayForm
 from webhooks.models import Attempt, Delivery, DeliveryState, Endpoint
 from webhooks.samples import as_curl
 
-MODES = [("test", "Test"), ("live", "Live")]
 STATE_LABELS = {"Delivered": "success", "Pending": "info", "Retrying": "warning", "Dead": "danger", "Discarded": "default"}
-
-
-class EndpointFields(DialogForm):
-    url = forms.CharField(label="URL", max_length=2000, widget=UnfoldAdminTextInputWidget)
-    event_types = forms.CharField(
-        initial="*", widget=UnfoldAdminTextInputWidget, help_text="Separated by spaces, for example transfer.* payment.recorded"
-    )
-    description = forms.CharField(max_length=200, required=False, widget=UnfoldAdminTextInputWidget)
-    rate_limit = forms.IntegerField(required=False, widget=UnfoldAdminIntegerFieldWidget, help_text="Requests a second; empty: no limit")
-    ordered = forms.BooleanField(required=False, widget=UnfoldBooleanSwitchWidget, help_text="Events of one subject in order")
-
-    def values(self) -> dict[str, Any]:
-        given = self.cleaned_data
-        return {
-            "url": given["url"].strip(),
-            "event_types": given["event_types"].split(),
-            "description": given["description"],
-            "rate_limit": given["rate_limit"],
-            "ordered": given["ordered"],
-        }
-
-    def live(self) -> bool:
-        raise AssertionError("each form says in which mode its endpoint is")
-
-    def clean(self) -> dict[str, Any] | None:
-        cleaned = super().clean()
-        if not self.errors:
-            for error in services.check(self.values(), livemode=self.live()):
-                self.add_error(error["pointer"].split("/")[1], error["detail"])
-        return cleaned
-
-
-class NewEndpointForm(EndpointFields):
-    partner = forms.ModelChoiceField(queryset=Partner.objects.filter(active=True), widget=UnfoldAdminSelectWidget)
-    mode = forms.ChoiceField(choices=MODES, widget=UnfoldAdminSelectWidget)
-    field_order = ["partner", "mode"]
-
-    def live(self) -> bool:
-        return self.cleaned_data.get("mode") == "live"
-
-
-class ChangeEndpointForm(EndpointFields):
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.endpoint = Endpoint.objects.filter(pk=self.object_id).first()
-        if self.endpoint is not None:
-            for name in ("url", "description", "rate_limit", "ordered"):
-                self.fields[name].initial = getattr(self.endpoint, name)
-            self.fields["event_types"].initial = " ".join(self.endpoint.event_types)
-
-    def live(self) -> bool:
-        return self.endpoint is not None and self.endpoint.livemode
-
-
-class EnableForm(ReasonForm):
-    replay = forms.BooleanField(required=False, initial=True, widget=UnfoldBooleanSwitchWidget, label="Send what it missed")
-
-
-class ReplayForm(ReasonForm):
-    status = forms.ChoiceField(
-        choices=[("dead", "Dead"), ("discarded", "Discarded"), ("delivered", "Delivered"), ("", "All of them")], required=False, widget=UnfoldAdminSelectWidget
-    )
-    hours = forms.IntegerField(min_value=1, max_value=720, initial=24, widget=UnfoldAdminIntegerFieldWidget, label="Of the last hours")
-    include_missed = forms.BooleanField(required=False, widget=UnfoldBooleanSwitchWidget, help_text="Also events it was never sent")
 
 
 def _dialog(title: str, description: str, form: type[forms.Form], submit: str) -> dict[str, Any]:
@@ -168,7 +97,15 @@ class EndpointAdmin(ReadOnlyModelAdmin):
 
     @display(description="Health")
     def show_health(self, row: Endpoint) -> Any:
-        return pretty(rendering.health(row))
+        found = rendering.health(row)
+        rate, p50, p95 = found["success_rate"], found["p50_ms"], found["p95_ms"]
+        lines = [
+            f"{found['attempts']:,} attempts in a day (the latest {selectors.HEALTH_ATTEMPTS:,} at most)",
+            "no attempt yet" if rate is None else f"{rate * 100:.1f} % succeeded; latency p50 {p50:,.0f} ms, p95 {p95:,.0f} ms",
+            f"{found['backlog']:,} owed, {found['dead']:,} dead, {found['consecutive_failures']:,} failures in a row",
+            f"last success {found['last_success_at'] or 'never'}, last failure {found['last_failure_at'] or 'never'}",
+        ]
+        return pretty("\n".join(lines + ([f"last error: {found['last_error']}"] if found["last_error"] else [])))
 
     @display(description="Headers")
     def show_headers(self, row: Endpoint) -> str:
@@ -290,7 +227,7 @@ def _shown_once(request: HttpRequest, endpoint: Endpoint, secret: str) -> HttpRe
 
 @admin.register(Delivery)
 class DeliveryAdmin(ReadOnlyModelAdmin):
-    list_display = ["created_at", "event_type", "subject", "show_state", "show_endpoint", "partner", "attempts", "last_status", "last_error", "public_id"]
+    list_display = ["created_at", "event_type", "show_subject", "show_state", "show_endpoint", "partner", "attempts", "last_status", "last_error", "public_id"]
     list_filter = ["state", "event_type", "livemode", "partner", "endpoint"]
     list_select_related = ["partner", "endpoint"]
     search_fields = ["=subject", "=event_type"]
@@ -299,7 +236,7 @@ class DeliveryAdmin(ReadOnlyModelAdmin):
     actions_detail = ["send_again"]
     has_work_permission = needs("webhooks.work_delivery")
     fields = [
-        "public_id", "show_event", "event_type", "subject", "show_endpoint", "partner", "show_state", "attempts", "replays",
+        "public_id", "show_event", "event_type", "show_subject", "show_endpoint", "partner", "show_state", "attempts", "replays",
         "next_attempt_at", "finished_at", "last_status", "last_error", "created_at", "show_body", "show_curl", "show_attempts",
     ]  # fmt: skip
 
@@ -311,7 +248,13 @@ class DeliveryAdmin(ReadOnlyModelAdmin):
                     return queryset.filter(**{field: ids.decode(prefix, term)}), False
                 except ids.InvalidId:
                     return queryset.none(), False
+        if term.partition("_")[0] in selectors.KINDS:
+            return queryset.filter(subject__in=selectors.subjects_like(term)), False
         return super().get_search_results(request, queryset, search_term)
+
+    @display(description="Subject")
+    def show_subject(self, row: Delivery) -> str:
+        return selectors.subject_shown(row.subject)
 
     @display(description="State", label=STATE_LABELS)
     def show_state(self, row: Delivery) -> str:

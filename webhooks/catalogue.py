@@ -31,43 +31,78 @@ def _object(required: dict[str, Any], optional: dict[str, Any] | None = None) ->
     return {"type": "object", "required": list(required), "properties": required | (optional or {})}
 
 
+MINOR = {"type": ["integer", "null"], "description": "An amount in the smallest unit of the currency."}
 TRANSFER = _object(
     {"id": _id("trf"), "status": TEXT, "amount": AMOUNT, "currency": CURRENCY},
     {
         "object": {"const": "transfer"},
-        "batch_id": MAYBE_TEXT,
+        "livemode": {"type": "boolean"},
+        "destination": {"type": "object"},
         "rail": MAYBE_TEXT,
+        "protocol": MAYBE_TEXT,
+        "urgency": MAYBE_TEXT,
         "reference": MAYBE_TEXT,
+        "description": MAYBE_TEXT,
+        "metadata": {"type": "object"},
+        "branch": MAYBE_TEXT,
+        "batch": MAYBE_TEXT,
+        "next_window": MAYBE_INSTANT,
+        "expected_settlement": MAYBE_INSTANT,
+        "failure_code": MAYBE_TEXT,
+        "failure_detail": MAYBE_TEXT,
+        "submitted_at": MAYBE_INSTANT,
+        "settled_at": MAYBE_INSTANT,
         "created_at": INSTANT,
-        "expected_settlement_at": MAYBE_INSTANT,
-        "failure": {"type": ["object", "null"]},
     },
 )
-BATCH = _object(
-    {"id": _id("bat"), "status": TEXT},
-    {"object": {"const": "transfer_batch"}, "total": COUNT, "settled": COUNT, "failed": COUNT, "created_at": INSTANT},
-)
+BATCH = _object({"id": _id("bat"), "status": TEXT}, {"object": TEXT, "reference": MAYBE_TEXT, "count": COUNT, "settled": COUNT, "failed": COUNT})
 PAYMENT = _object(
-    {"id": _id("pay"), "amount": AMOUNT, "currency": CURRENCY},
+    {"id": TEXT},
     {
         "object": {"const": "payment"},
-        "status": TEXT,
-        "channel": MAYBE_TEXT,
-        "reference": MAYBE_TEXT,
-        "branch_id": MAYBE_TEXT,
-        "created_at": INSTANT,
-        "available_on": MAYBE_TEXT,
+        "reference_number": MAYBE_TEXT,
+        "amount": AMOUNT,
+        "currency": CURRENCY,
+        "loan_account_number": MAYBE_TEXT,
+        "cif": MAYBE_TEXT,
+        "payment_date": MAYBE_TEXT,
+        "payment_channel": MAYBE_TEXT,
+        "source": MAYBE_TEXT,
+        "metadata": {"type": ["object", "null"]},
+        "reason": MAYBE_TEXT,
     },
 )
-WINDOW = _object({"id": TEXT}, {"rail": MAYBE_TEXT, "closed_at": MAYBE_INSTANT, "count": COUNT, "amount": AMOUNT, "currency": CURRENCY})
 SETTLEMENT_BATCH = _object(
-    {"id": _id("stl"), "status": TEXT},
-    {"rail": MAYBE_TEXT, "count": COUNT, "amount": AMOUNT, "currency": CURRENCY, "settled_at": MAYBE_INSTANT},
+    {"id": _id("stl")},
+    {
+        "object": TEXT,
+        "status": TEXT,
+        "rail": MAYBE_TEXT,
+        "count": COUNT,
+        "settled": COUNT,
+        "failed": COUNT,
+        "amount_minor": MINOR,
+        "actual_minor": MINOR,
+        "currency": CURRENCY,
+        "closes_at": MAYBE_INSTANT,
+        "expected_at": MAYBE_INSTANT,
+    },
 )
-RUN = _object({"id": _id("run"), "status": TEXT}, {"matched": COUNT, "suggested": COUNT, "discrepancies": COUNT, "finished_at": MAYBE_INSTANT})
+RUN = _object(
+    {"id": _id("run")},
+    {"object": TEXT, "account": MAYBE_TEXT, "matches": COUNT, "match_rate": {"type": ["number", "null"]}, "discrepancies": COUNT},
+)
 DISCREPANCY = _object(
     {"id": _id("dis")},
-    {"kind": TEXT, "amount": AMOUNT, "currency": CURRENCY, "run_id": MAYBE_TEXT, "payment_id": MAYBE_TEXT, "transfer_id": MAYBE_TEXT},
+    {
+        "object": TEXT,
+        "type": TEXT,
+        "items": {"description": "What was booked: payments and transfers."},
+        "lines": {"description": "What the statement says."},
+        "expected_minor": MINOR,
+        "actual_minor": MINOR,
+        "currency": CURRENCY,
+    },
 )
 TEST = _object({"message": TEXT})
 
@@ -127,60 +162,60 @@ def _transfer(status: str, **more: Any) -> dict[str, Any]:
     }
 
 
-def _payment(status: str) -> dict[str, Any]:
+def _payment(**more: Any) -> dict[str, Any]:
     return {
         "id": "pay_01ka2b5z7m3k9d1f6g8h0j2n4p",
         "object": "payment",
-        "status": status,
+        "reference_number": "ORDER-7781",
         "amount": "84.50",
         "currency": "USD",
-        "channel": "card",
-        "reference": "ORDER-7781",
-        "created_at": "2026-11-02T15:04:04.911000+00:00",
+        "payment_channel": "card",
+        **more,
     }
 
 
-_STL = {"id": "stl_01ka2b6a1b2c3d4e5f6g7h8j9k", "rail": "ach", "count": 214, "amount": "98120.75", "currency": "USD"}
+_STL = {"id": "stl_01ka2b6a1b2c3d4e5f6g7h8j9k", "object": "settlement_batch", "rail": "ach", "count": 214, "currency": "USD"}
 
 _TABLE: list[tuple[str, str, str, dict[str, Any], dict[str, Any]]] = [
     ("transfer.accepted", "transfer", "A transfer was accepted and its amount is held.", TRANSFER, _transfer("accepted")),
     (
         "transfer.queued", "transfer", "A transfer waits for the next window of its rail.",
-        TRANSFER, _transfer("queued", expected_settlement_at="2026-11-03T17:00:00+00:00"),
+        TRANSFER, _transfer("queued", next_window="2026-11-02T17:00:00+00:00", expected_settlement="2026-11-03T17:00:00+00:00"),
     ),
     ("transfer.submitted", "transfer", "A transfer was handed to its rail.", TRANSFER, _transfer("submitted")),
     ("transfer.settled", "transfer", "The rail confirmed a transfer: the money has moved.", TRANSFER, _transfer("settled")),
     (
         "transfer.failed", "transfer", "A transfer failed and its hold was released.",
-        TRANSFER, _transfer("failed", failure={"code": "account_closed", "detail": "R02 Account closed"}),
+        TRANSFER, _transfer("failed", failure_code="account_closed", failure_detail="R02 Account closed"),
     ),
     (
         "transfer.returned", "transfer", "A settled transfer came back from the receiving bank.",
-        TRANSFER, _transfer("returned", failure={"code": "no_account", "detail": "R03 No account"}),
+        TRANSFER, _transfer("returned", failure_code="no_account", failure_detail="R03 No account"),
     ),
     ("transfer.cancelled", "transfer", "A transfer was cancelled before it was submitted.", TRANSFER, _transfer("cancelled")),
     (
         "batch.completed", "batch", "Every transfer of a batch has come to an end.", BATCH,
-        {"id": "bat_01ka2b7c2d3e4f5g6h7j8k9m0n", "object": "transfer_batch", "status": "completed_with_errors", "total": 1000, "settled": 997, "failed": 3},
+        {"id": "bat_01ka2b7c2d3e4f5g6h7j8k9m0n", "object": "transfer_batch", "status": "completed_with_errors", "count": 1000, "settled": 997, "failed": 3},
     ),
-    ("payment.recorded", "payment", "A payment came in and was booked.", PAYMENT, _payment("recorded")),
-    ("payment.settled", "payment", "A payment is available: its holding period is over.", PAYMENT, _payment("settled")),
-    ("payment.reversed", "payment", "A payment was taken back.", PAYMENT, _payment("reversed")),
+    ("payment.recorded", "payment", "A payment came in and was booked.", PAYMENT, _payment(source="api", payment_date="2026-11-02T15:04:04+00:00")),
+    ("payment.available", "payment", "A payment can be paid out: its holding period is over.", PAYMENT, {"id": "pay_01ka2b5z7m3k9d1f6g8h0j2n4p", "object": "payment"}),
+    ("payment.settled", "payment", "The bank confirmed a payment: its money has come in.", PAYMENT, _payment()),
+    ("payment.reversed", "payment", "A payment was taken back.", PAYMENT, _payment(reason="chargeback")),
     (
-        "settlement.window_closed", "window", "A settlement window reached its cut-off; what came later goes into the next.",
-        WINDOW, {"id": "win_01ka2b8d3e4f5g6h7j8k9m0n1p", "rail": "ach", "closed_at": "2026-11-02T17:00:00+00:00", "count": 214, "amount": "98120.75", "currency": "USD"},
+        "settlement.window_closed", "settlement_batch", "A settlement window reached its cut-off; what came later goes into the next.",
+        SETTLEMENT_BATCH, _STL | {"status": "closed", "closes_at": "2026-11-02T17:00:00+00:00", "expected_at": "2026-11-03T13:30:00+00:00"},
     ),
     (
         "settlement.batch_settled", "settlement_batch", "Everything a window closed was confirmed by the rail.",
-        SETTLEMENT_BATCH, _STL | {"status": "settled", "settled_at": "2026-11-03T13:30:00+00:00"},
+        SETTLEMENT_BATCH, _STL | {"status": "settled", "settled": 214, "failed": 0, "amount_minor": 9812075, "actual_minor": 9812075},
     ),
     (
         "reconciliation.run_completed", "run", "A reconciliation run has finished.", RUN,
-        {"id": "run_01ka2b9e4f5g6h7j8k9m0n1p2q", "status": "completed", "matched": 4812, "suggested": 9, "discrepancies": 2, "finished_at": "2026-11-03T06:12:40+00:00"},
+        {"id": "run_01ka2b9e4f5g6h7j8k9m0n1p2q", "object": "reconciliation_run", "account": "Operating account", "matches": 4812, "match_rate": 0.9981, "discrepancies": 2},
     ),
     (
         "reconciliation.discrepancy", "discrepancy", "What the outside says and what was booked differ.", DISCREPANCY,
-        {"id": "dis_01ka2baf5g6h7j8k9m0n1p2q3r", "kind": "amount_mismatch", "amount": "0.30", "currency": "USD", "run_id": "run_01ka2b9e4f5g6h7j8k9m0n1p2q", "payment_id": "pay_01ka2b5z7m3k9d1f6g8h0j2n4p"},
+        {"id": "dis_01ka2baf5g6h7j8k9m0n1p2q3r", "object": "discrepancy", "type": "amount_mismatch", "expected_minor": 8450, "actual_minor": 8420, "currency": "USD"},
     ),
     ("webhook.test", "test", "Sent when you test an endpoint; it means nothing else.", TEST, {"message": "If you can read this and verify its signature, the endpoint works."}),
 ]  # fmt: skip

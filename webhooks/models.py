@@ -27,7 +27,7 @@ class Endpoint(TenantModel):
     public_prefix = "whe"
     audit = "all"
 
-    url = models.CharField(max_length=2000)
+    url = models.CharField("URL", max_length=2000)
     description = models.CharField(max_length=200, blank=True)
     event_types = ArrayField(models.CharField(max_length=80), help_text="Event types; * stands for any text.")
     # The same as SQL patterns, so that fan-out is one statement.
@@ -38,7 +38,7 @@ class Endpoint(TenantModel):
     previous_secret_until = models.DateTimeField(null=True, blank=True, editable=False)
     # Sealed as a whole: they often carry a password of the partner's gateway.
     headers_json = EncryptedTextField(blank=True, default="", editable=False)
-    api_version = models.CharField(max_length=10)
+    api_version = models.CharField("API version", max_length=10)
     rate_limit = models.PositiveIntegerField(null=True, blank=True, help_text="Requests a second; empty: no limit.")
     max_in_flight = models.PositiveSmallIntegerField(default=16, help_text="Requests under way at the same time.")
     ordered = models.BooleanField(

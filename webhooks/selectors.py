@@ -42,6 +42,33 @@ def endpoints(**filters: Any) -> QuerySet[Endpoint]:
     return Endpoint.objects.filter(deleted_at=None, **filters).select_related("lane")
 
 
+# How the houses name what an event is about: `<kind>:<key>`.
+KINDS = {
+    "trf": ["transfer"], "pay": ["payment"], "bat": ["batch", "transfer_batch"], "stl": ["settlement", "settlement_batch"],
+    "win": ["window"], "run": ["run"], "dis": ["discrepancy"],
+}  # fmt: skip
+NAMES = {kind: prefix for prefix, kinds in KINDS.items() for kind in kinds}
+
+
+def subjects_like(text: str) -> list[str]:
+    """A subject as people write it (`trf_…`) and as events carry it (`transfer:<key>`)."""
+    prefix = text.partition("_")[0]
+    try:
+        key = ids.decode(prefix, text) if prefix in KINDS else None
+    except ids.InvalidId:
+        key = None
+    return [text] if key is None else [text, str(key), *(f"{kind}:{key}" for kind in KINDS[prefix])]
+
+
+def subject_shown(subject: str) -> str:
+    """`transfer:<key>` as `trf_…`; anything else as it is."""
+    kind, _, key = subject.partition(":")
+    try:
+        return ids.encode(NAMES[kind], uuid.UUID(key))
+    except (KeyError, ValueError):
+        return subject
+
+
 def deliveries(
     *,
     endpoint_id: uuid.UUID | None = None,
@@ -54,8 +81,10 @@ def deliveries(
 ) -> QuerySet[Delivery]:
     """Deliveries of the current scope. Times become bounds on the key, which is sorted by time and indexed."""
     found = Delivery.objects.all()
-    exact = {"endpoint_id": endpoint_id, "state": status, "event_type": event_type, "event_id": event_id, "subject": subject}
+    exact = {"endpoint_id": endpoint_id, "state": status, "event_type": event_type, "event_id": event_id}
     found = found.filter(**{name: value for name, value in exact.items() if value is not None})
+    if subject is not None:
+        found = found.filter(subject__in=subjects_like(subject))
     if since is not None:
         found = found.filter(pk__gte=ids.floor(since))
     if until is not None:
@@ -67,7 +96,7 @@ def events(*, event_type: str | None = None, subject: str | None = None, since: 
     """The events a partner may know of; the tenant comes from the scope."""
     found = OutboxEvent.objects.filter(event_type__in=[event_type] if event_type else list(EVENTS), partner_id__isnull=False)
     if subject is not None:
-        found = found.filter(aggregate_id=subject)
+        found = found.filter(aggregate_id__in=subjects_like(subject))
     if since is not None:
         found = found.filter(pk__gte=ids.floor(since))
     if until is not None:

@@ -8,6 +8,7 @@ still verifies the name of the URL. One write per request, no hidden retries, no
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 import time
 from collections import OrderedDict
@@ -158,6 +159,6 @@ async def connect(target: Target, names: Names, tls: ssl.SSLContext) -> Connecti
         except ssl.SSLError as error:
             failed = Broken("tls", f"TLS failed: {error.reason or error}")
         except OSError as error:
-            failed = Broken("connect", f"no connection to {address}: {error.strerror or error}")
+            failed = Broken("connect", f"no connection to {address}: {os.strerror(error.errno) if error.errno else error}")
     assert failed is not None, "addresses_of returns at least one address or raises"
     raise failed

@@ -9,7 +9,7 @@ from django.db.models import Q
 
 from console.links import admin_page
 from console.registry import Key, Node, trace_source
-from console.trace import decoded, is_uuid, uuids
+from console.trace import is_uuid, uuids
 from console.trace.operations import cases_about
 from console.trace.subject import key_of, public_key
 from ledger.models import Entry, Layer, Transaction
@@ -28,11 +28,9 @@ class Ledger:
         direct = public_key(text)
         if direct and direct[0] == "ledger_transaction":
             yield direct
-        elif direct is None or direct[0] not in {"event"}:
-            found = decoded(text)
+        elif direct is None:
+            # What a posting books is found by its own name and leads here; this is for names that only the ledger knows.
             about = Q(external_id=text) | Q(subject_id=text)
-            if found:
-                about |= Q(subject_id=str(found[1]))
             yield from (self._key(pk) for pk in Transaction.objects.filter(about).values_list("pk", flat=True)[:MOST])
             if is_uuid(text):
                 yield from (self._key(pk) for pk in Transaction.objects.filter(pk=text).values_list("pk", flat=True))
@@ -60,10 +58,12 @@ class Ledger:
             if row.pk in back:
                 ties.append(("reversed by", self._key(back[row.pk])))
             ties += [("led to", key) for key in cases.get(str(row.pk), [])]
-            debits = [leg for leg in legs if leg.amount_minor > 0]
+            # A posting out of a hold has the hold's release on a layer of its own: what counts is what it posted.
+            layer = Layer.POSTED if any(leg.layer == Layer.POSTED for leg in legs) else Layer.PENDING
+            debits = [leg for leg in legs if leg.amount_minor > 0 and leg.layer == layer]
             yield Node(
                 "ledger_transaction", str(row.pk), public.encode("txn", row.pk), f"Posted: {words(row.kind)}", row.recorded_at,
-                "Reversed" if row.pk in back else "Posted" if any(leg.layer == Layer.POSTED for leg in legs) else "Held",
+                "Reversed" if row.pk in back else "Posted" if layer == Layer.POSTED else "Held",
                 sum(leg.amount_minor for leg in debits) if len({leg.currency for leg in debits}) == 1 else None,
                 debits[0].currency if debits else "", admin_page("ledger_transaction", row.pk),
                 [(f"{'Debit' if leg.amount_minor > 0 else 'Credit'} {leg.account.code}", display(abs(leg.amount_minor), leg.currency) + LAYERS[Layer(leg.layer)]) for leg in legs[:20]],

@@ -22,6 +22,11 @@ MAX_DEPTH = 200
 #: Bytes that may pass without a statement, balance, entry or transaction completing.
 MAX_IDLE = 16 << 20
 RAW_LIMIT = 16_000
+MAX_DOCUMENTS = 10_000
+# Something stands behind the end of a document: another one, when files were joined.
+_AFTER_END = (
+    expat.errors.codes[expat.errors.XML_ERROR_JUNK_AFTER_DOC_ELEMENT], expat.errors.codes[expat.errors.XML_ERROR_MISPLACED_XML_PI],
+)  # fmt: skip
 
 #: path -> key; a key ending in + collects every occurrence, one ending in @ also keeps the currency.
 STATEMENT = {
@@ -110,7 +115,7 @@ class Machine:
     def __init__(self, file: BinaryIO) -> None:
         self.file = file
         self.window = b""
-        self.base = 0
+        self.base = self.fed = self.documents = 0
         self.entry_start = -1
         self.items: list[Item] = []
         self.parser = self._parser()
@@ -218,9 +223,8 @@ class Machine:
 
     def __iter__(self) -> Iterator[Item]:
         """Raises `Refused` after everything before the trouble was yielded."""
-        items, parser = self.items, self.parser
+        items = self.items
         idle = 0
-        fed = 0
         problem = ""
         for piece in self._pieces():
             if self.entry_start >= 0:
@@ -229,14 +233,9 @@ class Machine:
                 self.window = kept + piece if len(kept) <= RAW_LIMIT else kept
                 self.base = self.entry_start
             else:
-                self.window, self.base = piece, fed
-            fed += len(piece)
-            try:
-                parser.Parse(piece, False)
-            except expat.ExpatError as error:
-                problem = f"{error}"
-            except Refused as error:
-                problem = f"{error}"
+                self.window, self.base = piece, self.fed
+            self.fed += len(piece)
+            problem = self._feed(piece)
             idle = 0 if items else idle + len(piece)
             yield from items
             items.clear()
@@ -245,13 +244,40 @@ class Machine:
             if problem:
                 raise Refused(problem)
         try:
-            parser.Parse(b"", True)
+            self.parser.Parse(b"", True)
         except expat.ExpatError as error:
             problem = f"{error}"
         yield from items
         items.clear()
         if problem:
             raise Refused(problem)
+
+    def _feed(self, piece: bytes) -> str:
+        """Parse a piece; what went wrong, or nothing. Documents joined end to end are read one after the other."""
+        while True:
+            try:
+                self.parser.Parse(piece, False)
+            except Refused as error:
+                return str(error)
+            except expat.ExpatError as error:
+                if error.code not in _AFTER_END:
+                    return str(error)
+                start = self.fed - len(piece)
+                piece = piece[self.parser.ErrorByteIndex - start :].lstrip(b" \t\r\n\xef\xbb\xbf")
+                if piece and not piece.startswith(b"<"):
+                    return str(error)
+                self.documents += 1
+                if self.documents > MAX_DOCUMENTS:
+                    return f"more than {MAX_DOCUMENTS} documents in one file"
+                self.parser = self._parser()
+                self.window, self.base, self.fed = piece, 0, len(piece)
+                if not piece:
+                    self.parser.Parse(b"<end>", False)  # so that what follows may be nothing
+                    self.parser.Parse(b"</end>", False)
+                    self.base = self.fed = len(b"<end></end>")
+                    return ""
+            else:
+                return ""
 
     def _pieces(self) -> Iterator[bytes]:
         """The file as UTF-8, whatever it was and whatever it claimed, cut after a tag."""
@@ -281,6 +307,8 @@ class Machine:
             if cut == len(data) and data[-1] >= 0x80 and len(data) < MAX_TEXT:
                 cut = max(data.rfind(b"<"), 0)
             piece, rest = data[:cut], data[cut:]
+            if b"\x1a" in piece or b"\0" in piece:  # marks of old systems and padding, no XML
+                piece = piece.replace(b"\x1a", b"").replace(b"\0", b"")
             if piece:
                 if not piece.isascii():
                     try:
@@ -289,5 +317,6 @@ class Machine:
                         piece = b"\n".join(decode(line).encode() for line in piece.split(b"\n"))
                 yield piece
             data = read(CHUNK)
+        rest = rest.strip(b"\x1a\0")
         if rest:
             yield decode(rest).encode()

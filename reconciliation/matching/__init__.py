@@ -5,5 +5,5 @@ from any query. It knows nothing of Django's models, so files and the applicatio
 Invariants: a match is confirmed only when it is the only best one for both ends; a row is in at most one match; a row
 that is in none is named by exactly one discrepancy; same input and spec, same bytes out; no step costs more than
 N log N in look-alike rows. Start reading at `engine.py`, then the files in `sql/` in the order in which it runs them:
-exact, open, tokens, keys, resolve, twins, groups, pairs, best, totals, classify.
+exact, rest, batches, open, tokens, keys, resolve, twins, bags, groups, pairs, best, rivals, totals, blocks, classify.
 """

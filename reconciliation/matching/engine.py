@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 import psycopg
 
-from reconciliation.matching import ambiguity, rules, subsets
+from reconciliation.matching import ambiguity, rules, scratch, subsets
 from reconciliation.matching.fuzzy import Scorer
 from reconciliation.matching.macros import Texts
 from reconciliation.matching.spec import Spec
@@ -84,7 +84,7 @@ class Run:
         run("SET LOCAL enable_nestloop = off")
         run("SET LOCAL jit = off")
         if self.shared:
-            run("SET LOCAL max_parallel_workers_per_gather = 2")
+            run(f"SET LOCAL max_parallel_workers_per_gather = {scratch.processes()}")
             run("SET LOCAL parallel_setup_cost = 100")
             run("SET LOCAL parallel_tuple_cost = 0.01")
         run("ANALYZE recon_internal")
@@ -208,6 +208,8 @@ class Run:
         self.phase("level 4 keys", self.groups)
         self.phase("names", self.named)
         self.phase("level 3", self.similar)
+        # What level 3 took may have been the one row too many in a bag.
+        self.phase("level 4 keys again", self.groups)
         if 4 in levels:
             self.phase("level 4 totals", self.totals)
         self.phase("classify", self.classify)

@@ -8,6 +8,7 @@ the next. Elsewhere temporary tables serve, with the same results.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -19,7 +20,18 @@ from psycopg import sql
 from reconciliation.matching import load
 
 PREFIX = "recon_files_"
+SHARED_MEMORY = "/dev/shm"
+ROOM = 1 << 30
 Connect = Callable[[], psycopg.Connection]
+
+
+def processes() -> int:
+    """How many helpers a step may use: none where a container grants little shared memory, for they would fail there."""
+    try:
+        free = os.statvfs(SHARED_MEMORY)
+    except OSError:
+        return 0
+    return min(2, (os.cpu_count() or 1) - 1) if free.f_bavail * free.f_frsize >= ROOM else 0
 
 
 @contextmanager

@@ -60,7 +60,7 @@ def sign_in(browser: Any, live_server: Any) -> Iterator[Callable[..., Any]]:
             context.add_init_script("localStorage.setItem('_x_adminTheme', '\"dark\"')")
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(30_000)
         page.faults = []
         page.on("pageerror", lambda error: page.faults.append(str(error)))
         page.on("console", lambda line: page.faults.append(line.text) if line.type == "error" else None)

@@ -88,7 +88,7 @@ def test_rollups_made_twice_change_nothing(partner: Any, platform: None) -> None
     assert sum(rollups.daily("cases_opened", 2).values()) == 7
 
 
-QUERIES = {"home": 62}
+QUERIES = {"home": 70}
 
 
 def test_query_count_of_the_home_page(partner: Any, django_assert_max_num_queries: Any) -> None:
@@ -96,3 +96,29 @@ def test_query_count_of_the_home_page(partner: Any, django_assert_max_num_querie
     browser.get(reverse("admin:index"))
     with django_assert_max_num_queries(QUERIES["home"]):
         browser.get(reverse("admin:index"))
+
+
+def test_a_branch_sees_its_day(partner: Any) -> None:
+    from decimal import Decimal
+
+    from ingestion.models import Payment
+    from ingestion.services import process_all, reverse_payment
+    from partners.services import branch_create
+    from tests.ingestion.test_payments import stage
+
+    with tenancy.platform_scope():
+        mine, other = branch_create(partner=partner, code="down", name="Downtown"), branch_create(partner=partner, code="up", name="Uptown")
+        amounts = ("10.00", "20.00", "30.00", "40.00")
+        rows = [{"reference_number": f"B-{n}", "amount": Decimal(amount), "branch_code": "down", "payment_channel": ["card", "cash"][n % 2]} for n, amount in enumerate(amounts)]
+        stage(partner, *rows, {"reference_number": "B-other", "amount": Decimal("999.00"), "branch_code": "up"})
+        assert process_all().created == 5
+        reverse_payment(payment=Payment.objects.get(reference_number="B-3"), reason="paid twice")
+        rollups.roll()
+    browser = login(roles.OPERATOR)
+    page = browser.get(reverse("admin:console_branch", args=[mine.pk])).content.decode()
+    for text in ("$60.00", "$20.00", "75.00 %", "B-0", "B-3", "Payments by method"):
+        assert text in page, text
+    assert "$999.00" not in page and "B-other" not in page and "cannot be shown" not in page
+    assert "$999.00" in browser.get(reverse("admin:console_branch", args=[other.pk])).content.decode()
+    home = browser.get(reverse("admin:index")).content.decode()
+    assert "$1,059.00" in home, "today's payments of all branches, the reversed one left out"

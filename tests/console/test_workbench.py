@@ -249,3 +249,40 @@ def test_the_bench_by_keyboard(rail: Any, funded: Any, account: BankAccount, sig
     shot(dark, "reconciliation-dark")
     assert accessible(dark) == []
     assert page.faults == [] and dark.faults == []
+
+
+@pytest.fixture
+def twins(rail: Any, funded: Any, account: BankAccount, scope: Any) -> Case:
+    """Two transfers of the same amount and one line that names neither: the engine suggests and does not guess."""
+    transfers(funded, rail, 2)
+    upload(mt940(clock.now().date(), 0, [(-1000, "SAMMEL GARBLED")]), "t.sta", funded.pk)
+    services.run_account(account=account)
+    return Case.objects.filter(kind__startswith="reconciliation_", suggested_actions__contains=["match"]).first() or Case.objects.get()
+
+
+def test_enter_accepts_a_suggestion_that_balances(twins: Case, olga: User) -> None:
+    browser = Client()
+    browser.force_login(olga)
+    pane = browser.get(reverse("admin:operations_case_pane", args=[twins.pk])).content.decode()
+    assert 'data-key="Enter"' in pane and "Best suggestion" in pane
+    answer = browser.post(reverse("admin:operations_case_act", args=[twins.pk, "accept"]), headers={"Accept": "application/json"})
+    assert answer.json()["ok"], answer.json()
+    twins.refresh_from_db()
+    assert (twins.state, twins.resolution) == ("resolved", "matched")
+    assert Transfer.objects.filter(state="reconciled").count() == 1
+    undone = browser.post(reverse("admin:operations_case_act", args=[twins.pk, "undo"]), headers={"Accept": "application/json"})
+    assert undone.json()["ok"] and not Transfer.objects.filter(state="reconciled").exists()
+
+
+def test_a_rule_from_the_decision_is_tried_and_asked_for(twins: Case, olga: User) -> None:
+    with pytest.raises(Problem, match="nothing to make a rule from"):
+        actions.propose_rule(case=twins, user=olga)
+    actions.accept_top(twins, olga, {})
+    twins.refresh_from_db()
+    rule, trial, _ = actions.propose_rule(case=twins, user=olga)
+    assert rule.state == "draft" and rule.conditions[0]["value"] == "GARBLED" and {"matched_before", "matched_after"} <= set(trial)
+    again, _, text = actions.propose_rule(case=twins, user=olga, ask=True, reason="they always write it so")
+    assert again.pk == rule.pk and "asks a second person" in text
+    operations.decide_approval(approval=Approval.objects.get(), user=_approver(), approve=True, note="ok")
+    rule.refresh_from_db()
+    assert rule.state == "active"

@@ -24,6 +24,7 @@ from tests.foundation.world import ROOT, World
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.timeout(1200),  # limits for a machine that does much else; a quiet one needs a tenth of it
     pytest.mark.skipif(not sys.platform.startswith("linux"), reason="orphans are looked for in /proc"),
 ]
 
@@ -50,7 +51,7 @@ class Product(World):
         ports = [] if "--port" in extra else ["--port", str(self.port), "--sandbox-port", str(self.bank)]
         done = subprocess.run(
             [sys.executable, "manage.py", "serve", *ports, *extra],
-            cwd=ROOT, capture_output=True, text=True, timeout=120,
+            cwd=ROOT, capture_output=True, text=True, timeout=400,
             env=self.environment | ({"PAYOS_HOME": str(home)} if home else {}),
         )  # fmt: skip
         assert done.returncode == 2, done.stdout + done.stderr
@@ -73,7 +74,7 @@ def product() -> Iterator[Product]:
     made = Product(folder)
     yield made
     made.end()
-    made.assert_empty(seconds=10)
+    made.assert_empty(seconds=60)
     shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -86,12 +87,12 @@ def test_killed_at_random_moments_no_process_of_the_product_is_left(product: Pro
         serve.kill()
         serve.wait()
         # The guard ends the children within its patience; the servers leave when nobody holds them any more.
-        product.assert_empty(seconds=60)
+        product.assert_empty(seconds=120)
 
 
 def test_it_starts_tells_where_it_is_keeps_its_data_and_stops(product: Product) -> None:
     serve = product.serve()
-    product.wait_for("PayOS is running", seconds=120)
+    product.wait_for("PayOS is running", seconds=400)
     said = product.said()
     assert f"http://localhost:{product.port}/admin/" in said and f"http://localhost:{product.port}/v1/docs" in said
     demo = json.loads((product.home / "demo.json").read_text())
@@ -101,7 +102,7 @@ def test_it_starts_tells_where_it_is_keeps_its_data_and_stops(product: Product) 
     assert demo["api_key"].startswith("sk_test_") and demo["api_key"] in said
     assert product.get("/healthz") == (200, b"ok\n")
 
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 240
     while product.get("/readyz")[0] != 200 and time.monotonic() < deadline:
         time.sleep(0.3)
     status, body = product.get("/readyz")
@@ -114,24 +115,24 @@ def test_it_starts_tells_where_it_is_keeps_its_data_and_stops(product: Product) 
     assert serve.poll() is None, "the second copy must not harm the first"
 
     serve.send_signal(signal.SIGINT)
-    assert serve.wait(60) == 0
+    assert serve.wait(200) == 0
     assert "Everything has stopped" in product.said()
-    product.assert_empty(seconds=15)
+    product.assert_empty(seconds=120)
 
     again = product.serve()
-    product.wait_for("PayOS is running", seconds=120)
+    product.wait_for("PayOS is running", seconds=400)
     assert demo["api_key"] in product.said(), "the next start works on the same data"
     stopped = subprocess.run(
-        [sys.executable, "manage.py", "serve", "--stop"], cwd=ROOT, env=product.environment, capture_output=True, timeout=90
+        [sys.executable, "manage.py", "serve", "--stop"], cwd=ROOT, env=product.environment, capture_output=True, timeout=300
     )
-    assert stopped.returncode == 0 and again.wait(5) == 0
-    product.assert_empty(seconds=15)
+    assert stopped.returncode == 0 and again.wait(30) == 0
+    product.assert_empty(seconds=120)
 
 
 def test_a_dead_worker_and_dead_servers_come_back(product: Product) -> None:
     serve = product.serve()
-    product.wait_for("PayOS is running", seconds=120)
-    deadline = time.monotonic() + 30
+    product.wait_for("PayOS is running", seconds=400)
+    deadline = time.monotonic() + 240
     while not (workers := [pid for pid, line in product.alive().items() if "celery -A payos worker" in line]):
         assert time.monotonic() < deadline
         time.sleep(0.1)
@@ -139,15 +140,15 @@ def test_a_dead_worker_and_dead_servers_come_back(product: Product) -> None:
     product.wait_for("worker was ended by SIGKILL; starting it again in 1 s")
     (keeper,) = [pid for pid, line in product.alive().items() if "payos.embedded.keeper" in line]
     os.kill(keeper, signal.SIGKILL)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 240
     time.sleep(2)
     while product.get("/readyz")[0] != 200 and time.monotonic() < deadline:
         time.sleep(0.5)
     status, body = product.get("/readyz")
     assert status == 200, body
     serve.terminate()
-    assert serve.wait(60) == 0
-    product.assert_empty(seconds=15)
+    assert serve.wait(200) == 0
+    product.assert_empty(seconds=120)
 
 
 def test_with_parent_it_goes_when_make_was_killed(product: Product) -> None:
@@ -159,10 +160,10 @@ def test_with_parent_it_goes_when_make_was_killed(product: Product) -> None:
     parent = product.start(
         sys.executable, "-c", program, "--port", str(product.port), "--sandbox-port", str(product.bank)
     )
-    product.wait_for("PayOS is running", seconds=120)
+    product.wait_for("PayOS is running", seconds=400)
     parent.kill()
     parent.wait()
-    product.assert_empty(seconds=60)
+    product.assert_empty(seconds=120)
 
 
 def test_a_port_in_use_is_one_sentence(product: Product) -> None:
@@ -172,7 +173,7 @@ def test_a_port_in_use_is_one_sentence(product: Product) -> None:
         port = other.getsockname()[1]
         sentence = product.refused("--port", str(port))
     assert f"port {port}" in sentence and "in use" in sentence and "--port" in sentence
-    product.assert_empty(seconds=15)
+    product.assert_empty(seconds=120)
 
 
 def test_a_folder_that_cannot_be_used_is_one_sentence(product: Product) -> None:
@@ -188,7 +189,7 @@ def test_a_broken_data_folder_is_one_sentence(product: Product) -> None:
     (home / "postgres" / "data" / "PG_VERSION").write_text("18\n")
     sentence = product.refused(home=home)
     assert "did not start" in sentence and "restore" in sentence and str(home) in sentence
-    product.assert_empty(seconds=15)
+    product.assert_empty(seconds=120)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root makes PostgreSQL run as another user")
@@ -201,12 +202,12 @@ def test_a_folder_that_the_servers_user_may_not_enter_works(product: Product) ->
         for _ in range(2):
             done = subprocess.run(
                 [sys.executable, "manage.py", "showmigrations", "kernel"], cwd=ROOT, capture_output=True, text=True,
-                env=product.environment | {"PAYOS_HOME": str(home)}, timeout=200,
+                env=product.environment | {"PAYOS_HOME": str(home)}, timeout=600,
             )  # fmt: skip
             assert done.returncode == 0, done.stderr
             elsewhere = (home / "postgres").resolve()
             assert (elsewhere / "data").is_dir()
-            product.assert_empty(seconds=30)
+            product.assert_empty(seconds=120)
             shutil.rmtree(home)
     finally:
         if elsewhere.parent == Path("/var/lib/payos"):

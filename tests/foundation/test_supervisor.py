@@ -69,7 +69,7 @@ def test_an_orderly_stop_ends_everything_even_what_ignores_it(world: Toys) -> No
     world.wait_for("started")
     world.wait_until_alive(6)
     driver.send_signal(signal.SIGTERM)
-    assert driver.wait(30) == 0
+    assert driver.wait(120) == 0
     assert "stopped" in world.said()
     world.assert_empty(seconds=0)
 
@@ -82,7 +82,7 @@ def test_killed_at_random_moments_nothing_is_left(world: Toys) -> None:
         time.sleep(dice.uniform(0.4, 2.2))
         driver.kill()
         driver.wait()
-        world.assert_empty(seconds=15)
+        world.assert_empty(seconds=90)
 
 
 def test_the_next_start_clears_what_a_killed_supervisor_and_its_guard_left(world: Toys) -> None:
@@ -101,20 +101,20 @@ def test_the_next_start_clears_what_a_killed_supervisor_and_its_guard_left(world
     world.wait_for("that an earlier run left behind")
     assert not left & set(world.alive())
     again.terminate()
-    again.wait(30)
+    again.wait(120)
     world.assert_empty(seconds=0)
 
 
 def test_a_crash_is_told_with_last_words_and_started_again(world: Toys) -> None:
     driver = world.driver()
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while world.said().count("crashing stopped with exit code 3") < 3 and time.monotonic() < deadline:
         time.sleep(0.05)
     assert "starting it again in 0.1 s" in world.said()
     assert world.said().count("starting it again in 0.2 s") >= 2
     assert "about to fail" in world.said()
     driver.terminate()
-    assert driver.wait(30) == 0
+    assert driver.wait(120) == 0
 
 
 def test_a_killed_guard_is_replaced(world: Toys) -> None:
@@ -122,7 +122,7 @@ def test_a_killed_guard_is_replaced(world: Toys) -> None:
     world.wait_for("started")
     (first,) = [pid for pid, command in world.alive().items() if "orphans.py guard" in command]
     os.kill(first, signal.SIGKILL)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         guards = {pid for pid, command in world.alive().items() if "orphans.py guard" in command}
         if guards and first not in guards:
@@ -131,7 +131,7 @@ def test_a_killed_guard_is_replaced(world: Toys) -> None:
     assert len(guards) == 1
     driver.kill()
     driver.wait()
-    world.assert_empty(seconds=15)
+    world.assert_empty(seconds=90)
 
 
 def test_a_stranger_that_got_the_number_of_a_child_is_left_alone(tmp_path: Path) -> None:
@@ -163,7 +163,7 @@ def test_a_marked_process_with_another_start_time_is_left_alone(tmp_path: Path) 
         assert start is not None
         (tmp_path / "web.pid").write_text(f"{stranger.pid} {start[0]} {orphans.boot_id()}")
         assert orphans.end(str(tmp_path), grace=0.5) == 1
-        assert stranger.wait(5) < 0
+        assert stranger.wait(30) < 0
     finally:
         stranger.kill()
         stranger.wait()

@@ -28,7 +28,7 @@ class World:
     def said(self, log: str = "driver.log") -> str:
         return (self.folder / log).read_text()
 
-    def wait_for(self, text: str, log: str = "driver.log", seconds: float = 60) -> None:
+    def wait_for(self, text: str, log: str = "driver.log", seconds: float = 240) -> None:
         deadline = time.monotonic() + seconds
         while text not in self.said(log):
             assert time.monotonic() < deadline, f"never said {text!r}, but: {self.said(log)}"
@@ -49,7 +49,7 @@ class World:
         return found
 
     def wait_until_alive(self, count: int) -> None:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 120
         while len(self.alive()) < count:
             assert time.monotonic() < deadline, f"only these run: {self.alive()}"
             time.sleep(0.02)

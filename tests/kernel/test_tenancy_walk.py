@@ -162,6 +162,16 @@ def test_a_row_for_another_tenant_is_refused_by_every_table(server, table):
             add_row(server, table, model.rls, tenant)
 
 
+# Functions that run as their owner, each read for how it keeps tenants apart; a new one is added here after reading it.
+DEFINERS = {
+    "ledger_post": "refuses accounts of a tenant other than payos.tenant unless payos.platform is on",
+    "ledger_seal_next": "works on whole chains, takes no tenant and gives back a count",
+    "webhooks_forget": "deletes by age alone and gives back a count",
+    "ingestion_make_partition": "makes a table and reads no row",
+    "ingestion_detach_partition": "detaches a table and reads no row",
+}
+
+
 def test_no_view_and_no_function_walks_past_the_policies(server):
     """A view runs as its owner unless it says otherwise, and a SECURITY DEFINER function always does."""
     views = server.execute(
@@ -178,7 +188,8 @@ def test_no_view_and_no_function_walks_past_the_policies(server):
         " AND p.prorettype <> 'trigger'::regtype",
         [settings.PAYOS_APP_ROLE],
     ).fetchall()
-    assert not definers, f"runs as its owner, past every policy: {definers}"
+    unread = {name for (name,) in definers} - set(DEFINERS)
+    assert not unread, f"runs as its owner, past every policy, and nobody has read it: {unread}"
 
 
 def test_partitions_are_not_open_beside_their_parent(server):

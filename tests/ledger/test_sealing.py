@@ -150,3 +150,26 @@ def test_the_command_exits_1_and_names_the_transaction(posted, superuser, capsys
     assert ended.value.code == 1
     assert f'"first_broken": {{"kind": "changed", "transaction": "{posted[5].public_id}"' in capsys.readouterr().out
     assert ids.decode("txn", posted[5].public_id) == posted[5].id
+
+
+def test_the_proof_streams_and_its_memory_stays_flat(partner, monkeypatch):
+    """Ten times the transactions, the same memory: what the client holds is one fetch, not the ledger."""
+    import tracemalloc
+
+    monkeypatch.setattr(verify, "FETCH", 200)
+    peaks = []
+    with tenancy.tenant_scope(partner.pk, False):
+        a = services.account_for(partner_id=partner.pk, code="suspense", currency="USD")
+        b = services.account_for(partner_id=partner.pk, code="writeoffs", currency="USD")
+    for count in (1_000, 9_000):
+        with tenancy.tenant_scope(partner.pk, False):
+            services.post_many(partner_id=partner.pk, postings=[Posting("x", [Leg(a, 1), Leg(b, -1)]) for _ in range(count)])
+        sealing.seal_all()
+        verify.verify()  # what is loaded once is loaded now
+        tracemalloc.start()
+        verdict = verify.verify()
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert verdict.ok, verdict.problems
+    assert verdict.transactions == verdict.sealed == 10_000
+    assert peaks[1] < 1.5 * peaks[0], peaks

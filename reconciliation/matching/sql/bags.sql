@@ -1,6 +1,7 @@
 -- Rows that share a key, in one bag per key: batch ids, references, and what texts name. A bag needs both sides and
 -- more than two rows. Amounts stand in it three ways:
 --   gross  as it is        plain  fee rows counted as a cost whatever their sign        fees  the fee columns
+DROP TABLE IF EXISTS recon_bag, recon_bag_row;
 CREATE TEMP TABLE recon_bag ON COMMIT DROP AS
 SELECT token, side, rid, bool_or(by_batch) AS by_batch
 FROM (

@@ -1,6 +1,7 @@
 -- Level 4 by shared key: the rows of a bag belong together when the sums of both sides agree: gross, with fees as
 -- rows of their own, or net of fee columns. Tried for all rows of the key (variant 0), then for those that carry it
 -- as their batch id (1), then for those that carry it otherwise (2).
+DROP TABLE IF EXISTS recon_bag_sum, recon_bag_hit, recon_bag_item, recon_bag_kept;
 CREATE TEMP TABLE recon_bag_sum ON COMMIT DROP AS
 SELECT token, currency, side, variant, sum(n)::int AS n, sum(gross)::bigint AS gross, sum(plain)::bigint AS plain,
        sum(fees)::bigint AS fees, min(day) AS first_day, max(day) AS last_day, min(rid) AS first_rid

@@ -139,3 +139,12 @@ def test_declared_and_mislabelled_encodings(encoding: str) -> None:
     assert Read(text.encode(encoding)).lines[0].description == "Müller & <Söhne>"
     mislabelled = text.replace(encoding, "utf-8").encode("cp1252")
     assert Read(mislabelled).lines[0].description == "Müller & <Söhne>"
+
+
+def test_documents_joined_end_to_end() -> None:
+    one = '<?xml version="1.0"?>\n' + document(balance("OPBD", "1.00") + entry() + balance("CLBD", "11.00"))
+    read = Read(one + "\n" + one + one + "\x1a")
+    assert read.amounts == [1000] * 3 and [item.balances_ok for item in read.statements] == [True] * 3 and not read.rejects
+    assert read.lines[2].raw.startswith("<Ntry>") and read.lines[2].raw.endswith("</Ntry>")
+    broken = Read(one + "and more")
+    assert broken.amounts == [1000] and "junk" in broken.rejects[0].reason

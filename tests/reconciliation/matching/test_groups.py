@@ -137,3 +137,13 @@ def test_a_total_that_names_nobody_takes_the_only_rows_that_make_it(match):
     outcome = match(rows, [{"id": "e1", "amount": "72025.56", "description": "BULK SETTLEMENT", "date": "2026-03-11"}])
     assert outcome.matches == [(["i1", "i2", "i3"], ["e1"])]
     assert outcome.discrepancies == [("missing_settlement", ["i0"], [])]
+
+
+def test_a_mistyped_stranger_in_a_bag_does_not_spoil_it(match):
+    # e3 is i2's, mistyped into the reference of i1; the parts of i1 add up once level 3 has taken it out.
+    mine = [{"id": "i1", "amount": "100.00", "reference": "PO-0009000"}, {"id": "i2", "amount": "77.31", "reference": "PO-0009001", "counterparty": "Harbor Foods"}]
+    theirs = [
+        {"id": "e1", "amount": "60.00", "reference": "PO-0009000"}, {"id": "e2", "amount": "40.00", "reference": "PO-0009000"},
+        {"id": "e3", "amount": "77.31", "reference": "", "counterparty": "HARBOR FOODS", "description": "for PO-0009000"},
+    ]  # fmt: skip
+    assert sorted(match(mine, theirs).matches) == [(["i1"], ["e1", "e2"]), (["i2"], ["e3"])]

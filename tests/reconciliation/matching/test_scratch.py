@@ -1,0 +1,57 @@
+"""The schema of a file run: the same results as temporary tables, and nothing left behind."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import partial
+
+import psycopg
+import pytest
+from django.conf import settings
+
+from reconciliation.management.commands.reconcile_files import connect, reconcile
+from reconciliation.matching import engine, export, load, scratch
+from reconciliation.matching.spec import Spec
+from tests.reconciliation.matching.conftest import as_csv
+
+pytestmark = pytest.mark.skipif(not settings.EMBEDDED, reason="only the embedded database lends its owner's role")
+
+
+def orphans() -> list[str]:
+    """Schemas whose session is gone; runs of others, going on beside this test, do not count."""
+    with connect() as connection:
+        rows = connection.execute(
+            "SELECT nspname FROM pg_namespace n WHERE starts_with(nspname, %(prefix)s) AND NOT EXISTS"
+            " (SELECT FROM pg_stat_activity a WHERE a.pid::text = substr(n.nspname, length(%(prefix)s) + 1))",
+            {"prefix": scratch.PREFIX},
+        )
+        return [row[0] for row in rows]
+
+
+def test_both_kinds_of_tables_give_the_same_bytes(tmp_path):
+    rows = [{"id": f"i{n}", "amount": f"{n % 40}.{n % 7}0", "reference": f"R-{n // 3:06d}" if n % 5 else "", "counterparty": f"Customer {n % 11}"} for n in range(1, 600)]
+    paths = {"internal": tmp_path / "i.csv", "external": tmp_path / "e.csv"}
+    paths["internal"].write_text(as_csv(rows))
+    paths["external"].write_text(as_csv([{**row, "id": "e" + row["id"][1:], "date": "2026-03-11"} for row in rows if int(row["id"][1:]) % 13]))
+    reconcile(paths["internal"], paths["external"], Spec(), lambda _: None, out=str(tmp_path / "shared.json"))
+    with connect() as connection:
+        for side, path in paths.items():
+            load.load_file(connection, side, path, lambda _: None)
+        engine.run(connection, Spec())
+        with (tmp_path / "temporary.json").open("wb") as file:
+            export.write(connection, file.write, dict)
+        connection.rollback()
+    one, two = (hashlib.sha256((tmp_path / f"{name}.json").read_bytes().rpartition(b'"summary":')[0]).hexdigest() for name in ("shared", "temporary"))
+    assert one == two
+    assert orphans() == []
+
+
+def test_a_failed_run_leaves_no_schema_and_the_next_clears_what_a_killed_one_left():
+    owner = partial(connect, "owner")
+    with owner() as connection:
+        connection.execute(f"CREATE SCHEMA {scratch.PREFIX}999999999")
+        connection.commit()
+    assert orphans() == [f"{scratch.PREFIX}999999999"]
+    with pytest.raises(psycopg.errors.DivisionByZero), scratch.schema(owner) as (connection, _):
+        connection.execute("SELECT 1 / 0")
+    assert orphans() == []
