@@ -91,4 +91,4 @@ def render(found: Trace, nodes: list[Node]) -> dict[str, Any]:
     }
 
 
-urlpatterns = [path("trace/<str:text>", TraceView.as_view(), name="trace")]
+urlpatterns = [path("trace/<path:text>", TraceView.as_view(), name="trace")]

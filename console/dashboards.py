@@ -110,7 +110,7 @@ def _branch(key: uuid.UUID) -> Branch:
 def branch_list(request: HttpRequest) -> HttpResponse:
     if not request.user.has_perm("partners.view_branch"):  # type: ignore[union-attr]
         raise PermissionDenied
-    wanted = request.GET.get("q", "").strip()[:80]
+    wanted = request.GET.get("q", "").replace("\x00", "").strip()[:80]
     rows = Branch.objects.select_related("partner").order_by("partner__name", "code")
     if wanted:
         rows = rows.filter(name__icontains=wanted) | rows.filter(code__iexact=wanted)

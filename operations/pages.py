@@ -53,6 +53,8 @@ def answer(request: HttpRequest, act: Callable[[], str], default: str, **extra: 
     """Run an act of a page; tell what became of it as JSON to the page's script, else as a message and a redirect.
     A refused act leaves nothing behind: it runs in its own savepoint."""
     try:
+        if any("\x00" in value for _, values in request.POST.lists() for value in values):
+            raise Problem("unprocessable", "The text holds a character (NUL) that cannot be stored: remove it.")
         with transaction.atomic():
             text, ok, status = act(), True, 200
     except Problem as problem:

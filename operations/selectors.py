@@ -45,7 +45,7 @@ class Filters:
 
     @classmethod
     def read(cls, query: Mapping[str, Any]) -> Filters:
-        values = {name: str(query.get(name) or "").strip()[:200] for name in FIELDS}
+        values = {name: str(query.get(name) or "").replace("\x00", "").strip()[:200] for name in FIELDS}
         if values["view"] not in VIEWS:
             values["view"] = "all"
         if values["sort"] not in SORTS:

@@ -51,22 +51,20 @@ def publish_many(events: Iterable[tuple[str, str, uuid.UUID, bool, dict[str, Any
     rows = list(events)
     if not rows:
         return
+    now = clock.now()
+    # One document for all: an array of JSON texts would be escaped quote by quote.
+    document = json.dumps(
+        [{"place": place, "id": ids.uuid7(), "event_type": r[0], "aggregate_id": r[1], "partner_id": r[2], "livemode": r[3], "payload": r[4]}
+         for place, r in enumerate(rows)],
+        default=str,
+    )
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO kernel_outbox_event (id, topic, event_type, aggregate_id, partner_id, livemode, payload, created_at)"
-            " SELECT id, %s, event_type, aggregate, partner, live, payload::jsonb, %s"
-            " FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::uuid[], %s::boolean[], %s::text[])"
-            " AS e (id, event_type, aggregate, partner, live, payload)",
-            [
-                TOPIC,
-                clock.now(),
-                [ids.uuid7() for _ in rows],
-                [row[0] for row in rows],
-                [row[1] for row in rows],
-                [row[2] for row in rows],
-                [row[3] for row in rows],
-                [json.dumps(row[4], default=str) for row in rows],
-            ],
+            " SELECT id, %s, event_type, aggregate_id, partner_id, livemode, payload, %s"
+            " FROM json_to_recordset(%s::json) AS e (id uuid, event_type text, aggregate_id text, partner_id uuid, livemode boolean,"
+            " payload jsonb, place bigint) ORDER BY place",
+            [TOPIC, now, document],
         )
 
 

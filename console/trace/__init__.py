@@ -55,7 +55,7 @@ def decoded(text: str) -> tuple[str, uuid.UUID] | None:
 
 def trace(text: str) -> Trace:
     """Everything tied to an id or reference that the current scope may see."""
-    text = text.strip()[:200]
+    text = text.replace("\x00", "").strip()[:200]
     result = Trace(text)
     if not text:
         return result

@@ -28,7 +28,7 @@ LIST = "admin:operations_case_changelist"
 def workbench(request: HttpRequest, key: uuid.UUID) -> HttpResponse:
     case = case_or_404(key)
     try:
-        laid = bench.lay_out(case, request.GET.get("q", "").strip()[:100])
+        laid = bench.lay_out(case, request.GET.get("q", "").replace("\x00", "").strip()[:100])
     except Problem as problem:
         return page(request, "console/workbench_empty.html", case.title, case=case, text=problem.detail)
     return page(

@@ -19,7 +19,7 @@ from payos.kernel.api import field_error
 from payos.kernel.errors import Problem, register
 from payos.kernel.fsm import take
 from payos.kernel.money import MoneyError, parse_minor
-from settlement import destinations, events, routing, snapshot
+from settlement import bulk, destinations, events, routing, snapshot
 from settlement.models import RoutingDecision, Transfer, TransferBatch
 
 register("transfer_invalid", 422, "The transfer cannot be accepted", "Read `errors`: each names the field and what to change.")
@@ -28,6 +28,7 @@ register("not_again", 409, "The transfer may not be sent again", "Make a new tra
 register("batch_repeated", 409, "This list was submitted before", "Read the batch named in `batch`; change the list if it is meant again.")
 
 BATCH_LIMIT = 1000
+DECISION_COLUMNS = ("id", "created_at", "partner_id", "livemode", "transfer_id", "rail_code", "chosen", "rejected")
 URGENCIES = tuple(routing.WEIGHTS)
 PROTOCOLS = ("api", "x402", "ap2", "acp")
 FIELDS = frozenset(
@@ -154,10 +155,11 @@ def accept(
     now = clock.now()
     facts = snapshot.take(partner.pk, now)
     made: list[Transfer] = []
-    decisions: list[RoutingDecision] = []
+    decisions: list[dict[str, Any]] = []
     postings: list[Posting] = []
     accounts: dict[str, tuple[uuid.UUID, uuid.UUID]] = {}
     refused: list[dict[str, Any]] = []
+    promised: dict[str, tuple[Any, Any]] = {}
     for row, item in enumerate(items):
         key = ids.uuid7()
         decision = routing.route(facts.views, _wanted(key, item))
@@ -165,7 +167,7 @@ def accept(
             refused.append({"row": row, "rails": decision.rejected})
             continue
         rail = facts.rails[decision.rail]
-        window_at = next(view.window_at for view in facts.views if view.code == rail.code) or now
+        window_at, expected_at = promised.get(rail.code) or promised.setdefault(rail.code, _promise(facts, rail, now))
         transfer = Transfer(
             id=key, created_at=now, partner=partner, livemode=livemode, amount_minor=item.amount_minor, currency=item.currency,
             destination=json.dumps({"type": item.destination_type, **item.destination}), destination_type=item.destination_type,
@@ -173,7 +175,7 @@ def accept(
             destination_key=crypto.blind_index(destinations.identity({"type": item.destination_type, **item.destination}), "destination"),
             rail=rail, protocol=item.protocol, protocol_metadata=item.protocol_metadata, urgency=item.urgency,
             reference=item.reference, description=item.description, metadata=item.metadata, branch_id=item.branch_id,
-            batch=batch, batch_row=row if batch else None, window_at=window_at, expected_at=snapshot.expected_at(rail, window_at),
+            batch=batch, batch_row=row if batch else None, window_at=window_at, expected_at=expected_at,
             state="queued",
         )  # fmt: skip
         if item.currency not in accounts:
@@ -188,19 +190,24 @@ def accept(
         postings.append(posting)
         made.append(transfer)
         decisions.append(
-            RoutingDecision(
-                created_at=now, partner=partner, livemode=livemode, transfer=transfer, rail_code=rail.code,
-                chosen=decision.chosen, rejected=decision.rejected,
-            )  # fmt: skip
+            {
+                "id": ids.uuid7(), "created_at": now, "partner_id": partner.pk, "livemode": livemode, "transfer_id": key, "rail_code": rail.code,
+                "chosen": decision.chosen, "rejected": decision.rejected,
+            }  # fmt: skip
         )
     if refused:
         raise Problem("no_rail", f"{len(refused)} of {len(items)} transfers find no rail.", rails=refused[0]["rails"], rows=refused[:50])
     post_many(partner_id=partner.pk, livemode=livemode, postings=postings)
-    Transfer.objects.bulk_create(made, batch_size=2000)
-    RoutingDecision.objects.bulk_create(decisions, batch_size=2000)
+    bulk.insert(Transfer, made)
+    bulk.insert_rows(RoutingDecision, decisions, DECISION_COLUMNS)
     codes = {rail.pk: rail.code for rail in facts.rails.values()}
     events.publish_many(events.of_transfers("transfer.accepted", made, codes))
     return made
+
+
+def _promise(facts: snapshot.Snapshot, rail: Any, now: Any) -> tuple[Any, Any]:
+    window_at = next(view.window_at for view in facts.views if view.code == rail.code) or now
+    return window_at, snapshot.expected_at(rail, window_at)
 
 
 def hold_accounts(partner_id: uuid.UUID, livemode: bool, currency: str) -> tuple[uuid.UUID, uuid.UUID]:
@@ -324,11 +331,11 @@ def requeue(transfers: list[Transfer]) -> list[Transfer]:
         transfer.next_attempt_at = transfer.settled_at = transfer.executed_minor = transfer.settled_transaction_id = None
         postings.append(posting)
     post_many(partner_id=partner.pk, livemode=transfers[0].livemode, postings=postings)
-    Transfer.objects.bulk_update(
+    bulk.update(
+        Transfer,
         transfers,
         ["state", "hold_id", "window_at", "expected_at", "settlement_batch", "failure_code", "failure_detail", "next_attempt_at",
          "settled_at", "executed_minor", "settled_transaction_id"],
-        batch_size=500,
     )
     progress.uncount(transfers=transfers)
     events.publish_many(events.of_transfers("transfer.queued", transfers, {t.rail_id: t.rail.code for t in transfers}))

@@ -13,6 +13,7 @@ from django.db.models.functions import Coalesce
 
 from operations.services import open_case
 from payos.kernel import calendars, clock, locks, tenancy
+from settlement import bulk
 from settlement.models import AchFile, Halt, Rail, SettlementBatch, Submission, Transfer
 from settlement.rails import ach, base, drop, nacha
 from settlement.rails.registry import adapter_for
@@ -85,7 +86,8 @@ def _build(rail: Rail, adapter: ach.Ach, batch_id: Any) -> None:
                 entries=len(orders), sha256=hashlib.sha256(content).hexdigest(), content=content, effective_on=effective,
             ).save(force_insert=True)  # fmt: skip
         by_key = {t.pk: t for t in transfers}
-        Submission.objects.bulk_create(
+        bulk.insert(
+            Submission,
             [
                 Submission(
                     partner_id=batch.partner_id, livemode=batch.livemode, transfer_id=o.transfer_id, number=by_key[o.transfer_id].attempts + 1,
@@ -93,7 +95,6 @@ def _build(rail: Rail, adapter: ach.Ach, batch_id: Any) -> None:
                 )  # fmt: skip
                 for o, trace in zip(orders, traces, strict=True)
             ],
-            batch_size=1000,
         )
         Transfer.objects.filter(pk__in=[o.transfer_id for o in orders]).update(
             state="submitted", attempts=F("attempts") + 1, submitted_at=Coalesce("submitted_at", Value(now)),

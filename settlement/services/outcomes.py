@@ -20,7 +20,7 @@ from ledger.services import Leg, Posting, post_many, reverse_many
 from ledger.services.holds import resolution
 from operations.services import open_cases
 from payos.kernel import clock, ids, tenancy
-from settlement import events, routing, snapshot
+from settlement import bulk, events, routing, snapshot
 from settlement.models import Rail, Submission, Transfer
 from settlement.rails import base
 from settlement.services import progress
@@ -30,6 +30,11 @@ ASK_SECONDS = (2, 5, 10, 20, 30, 60, 120, 300, 600)
 ASK_LATER = 1800
 CASE_AFTER_ASKS = 8
 SEND_WITHIN = 15.0
+TRANSFER_FIELDS = (
+    "state", "rail", "settled_at", "executed_minor", "bank_reference", "failure_code", "failure_detail", "next_attempt_at",
+    "settlement_batch", "window_at", "settled_transaction_id", "late_since",
+)  # fmt: skip
+SUBMISSION_FIELDS = ("outcome", "rail_reference", "code", "detail", "asked", "ask_at", "answered_at")
 RETRY_BASE_SECONDS = 60
 RETRY_MOST_SECONDS = 6 * 3600
 Given = tuple[uuid.UUID, str, base.Answer]
@@ -252,18 +257,9 @@ def _jitter(seconds: float) -> float:
 def _carry_out(work: _Work, rail: Rail) -> None:
     _post(work, rail)
     if work.changed:
-        Transfer.objects.bulk_update(
-            list(work.changed.values()),
-            ["state", "rail", "settled_at", "executed_minor", "bank_reference", "failure_code", "failure_detail", "next_attempt_at",
-             "settlement_batch", "window_at", "settled_transaction_id", "late_since"],
-            batch_size=500,
-        )  # fmt: skip
+        bulk.update(Transfer, work.changed.values(), TRANSFER_FIELDS)
     if work.submissions:
-        Submission.objects.bulk_update(
-            list(work.submissions.values()),
-            ["outcome", "rail_reference", "code", "detail", "asked", "ask_at", "answered_at"],
-            batch_size=500,
-        )
+        bulk.update(Submission, work.submissions.values(), SUBMISSION_FIELDS)
     progress.count(transfers=work.settle, settled=True, executed=work.executed)
     progress.count(transfers=work.release, settled=False)
     progress.move_to_failed(transfers=work.give_back)

@@ -183,6 +183,14 @@ def test_titles_of_bad_input_are_escaped(partner: Any) -> None:
     assert "<script>alert(1)" not in page and "<img src=x" not in page
 
 
+def test_a_nul_in_a_field_is_refused_in_words(cases: list[Case]) -> None:
+    browser = login(roles.OPERATOR)
+    answer = act(browser, cases[0], "comment", reason="a\x00b")
+    assert answer.status_code == 422 and "NUL" in answer.json()["message"]
+    for query in ("q=a%00b", "kind=%00", "rail=%00x", "partner=%00", "p=%00", "case=%00"):
+        assert browser.get(reverse(LIST) + "?" + query).status_code == 200
+
+
 def test_an_action_that_fails_leaves_the_queue_workable(cases: list[Case], monkeypatch: pytest.MonkeyPatch) -> None:
     from operations.case_actions import ACTIONS, CaseAction
 
