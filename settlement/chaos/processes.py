@@ -29,8 +29,8 @@ class Nursery:
     """Asks the nursery process for children by name and knows which process each name is now."""
 
     def __init__(self, logs: Path, web_port: int) -> None:
-        self.logs, self.pids, self.lock = logs, {}, threading.Lock()
-        self.pids: dict[str, int]
+        self.logs, self.lock = logs, threading.Lock()
+        self.pids: dict[str, int] = {}
         environment = os.environ | {"CHAOS_WEB_PORT": str(web_port), "CHAOS_LOGS": str(logs)}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "settlement.chaos.nursery"],

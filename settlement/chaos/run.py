@@ -85,7 +85,7 @@ def run(plan: Plan, progress: Callable[[str], None]) -> dict[str, Any]:
 
 def _set_up(tag: str, bank: Bank, plan: Plan) -> tuple[Any, str, list[str]]:
     partner = partners.partner_create(name=f"Chaos {tag}", currencies=("USD",))
-    who = {"partner_id": partner.pk, "livemode": False}
+    who: dict[str, Any] = {"partner_id": partner.pk, "livemode": False}
     with tenancy.tenant_scope(partner.pk, False):
         _, key = partners.api_key_create(partner=partner, livemode=False, name="chaos", rate_limit=1_000_000)
         legs = [
