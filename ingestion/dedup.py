@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import threading
+import time
 import uuid
 from collections import OrderedDict
 from collections.abc import Iterable
@@ -22,6 +23,8 @@ from payos.kernel import redis
 
 CAPACITY = 100_000
 REDIS_SECONDS = 24 * 3600
+TELL_EVERY = 64
+TELL_SECONDS = 0.5
 
 
 class Key(NamedTuple):
@@ -59,6 +62,8 @@ class Statistics:
 statistics = Statistics()
 _memory: OrderedDict[Key, Known] = OrderedDict()
 _lock = threading.Lock()
+_untold: list[tuple[Key, Known]] = []
+_told_at = 0.0
 
 
 def content(amount_minor: int, currency: str, loan: str, cif: str) -> uuid.UUID:
@@ -83,14 +88,22 @@ def find(key: Key) -> Known | None:
 
 
 def remember(key: Key, known: Known) -> None:
-    """After the commit that recorded it, never before."""
+    """After the commit that recorded it, never before. Redis hears of it a few at a time: it is only a hint."""
+    global _told_at
     _keep(key, known)
-    _to_redis([(key, known)])
+    with _lock:
+        _untold.append((key, known))
+        if len(_untold) < TELL_EVERY and time.monotonic() - _told_at < TELL_SECONDS:
+            return
+        rows, _told_at = list(_untold), time.monotonic()
+        _untold.clear()
+    _to_redis(rows)
 
 
 def forget() -> None:
     with _lock:
         _memory.clear()
+        _untold.clear()
 
 
 def warm_up(limit: int = CAPACITY) -> int:

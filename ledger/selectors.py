@@ -144,7 +144,7 @@ def statement(
     running = opening_balance(account, start, after)
     at, transaction_id, line = after or (None, None, None)
     values = {
-        "account": account.pk, "start": start, "end": end, "limit": limit,
+        "account": account.pk, "start": max(at, start) if at else start, "end": end, "limit": limit,
         "after_at": at, "after_id": transaction_id, "after_line": line,
     }
     left = limit
@@ -159,7 +159,7 @@ def statement(
             yield StatementLine(*row[:5], running, *row[5:])  # type: ignore[call-arg]
         if len(rows) < values["limit"]:  # type: ignore[operator]
             return
-        values |= {"after_at": rows[-1][2], "after_id": rows[-1][0], "after_line": rows[-1][1]}
+        values |= {"start": rows[-1][2], "after_at": rows[-1][2], "after_id": rows[-1][0], "after_line": rows[-1][1]}
         left = None if left is None else left - len(rows)
 
 

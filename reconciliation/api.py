@@ -150,7 +150,7 @@ class Files(_View):
 
     parser_classes = [MultiPartParser]
 
-    @extend_schema(operation_id="files_upload", request=FileIn, responses={201: RowOut})
+    @extend_schema(operation_id="files_upload", request=FileIn, responses={201: RowOut, 200: RowOut})
     def post(self, request: Request) -> Response:
         upload = request.FILES.get("file")
         if upload is None:

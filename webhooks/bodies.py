@@ -7,7 +7,7 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from payos.kernel import ids
+from payos.kernel import ids, outbox
 
 
 def render(
@@ -27,7 +27,7 @@ def render(
         "partner_id": ids.encode("par", partner_id),
         "livemode": livemode,
         "api_version": api_version,
-        **payload,
+        **outbox.present(payload),
     }
 
 

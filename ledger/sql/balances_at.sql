@@ -11,17 +11,23 @@ tail AS MATERIALIZED (
        AND e.account_id = ANY(%(accounts)s) AND e.at <= %(at)s
 )
 SELECT asked.id,
-       (coalesce(c.posted_minor, 0) + coalesce(sums.posted, 0))::bigint,
-       (coalesce(c.debits_pending, 0) + coalesce(sums.debits, 0))::bigint,
-       (coalesce(c.credits_pending, 0) - coalesce(sums.credits, 0))::bigint
+       (c.posted_minor + coalesce(sums.posted, 0))::bigint,
+       (c.debits_pending + coalesce(sums.debits, 0))::bigint,
+       (c.credits_pending - coalesce(sums.credits, 0))::bigint
   FROM unnest(%(accounts)s::uuid[]) AS asked (id)
-  LEFT JOIN LATERAL (SELECT k.at, k.posted_minor, k.debits_pending, k.credits_pending FROM ledger_checkpoint k
-                      WHERE k.account_id = asked.id AND k.axis = '{axis}' AND k.at <= %(at)s ORDER BY k.at DESC LIMIT 1) AS c ON true
+ -- The bound is a plain column below: row-level security lets no coalesce() into an index condition.
+ CROSS JOIN LATERAL (
+    SELECT coalesce(k.at, '-infinity') AS at, coalesce(k.posted_minor, 0) AS posted_minor,
+           coalesce(k.debits_pending, 0) AS debits_pending, coalesce(k.credits_pending, 0) AS credits_pending
+      FROM (SELECT 1) AS always
+      LEFT JOIN LATERAL (SELECT * FROM ledger_checkpoint x
+                          WHERE x.account_id = asked.id AND x.axis = '{axis}' AND x.at <= %(at)s ORDER BY x.at DESC LIMIT 1) AS k ON true
+    OFFSET 0) AS c
  CROSS JOIN LATERAL (
     SELECT sum(amount_minor) FILTER (WHERE layer = 0) AS posted,
            sum(amount_minor) FILTER (WHERE (layer = 1 AND amount_minor > 0) OR (layer = 2 AND amount_minor < 0)) AS debits,
            sum(amount_minor) FILTER (WHERE (layer = 1 AND amount_minor < 0) OR (layer = 2 AND amount_minor > 0)) AS credits
       FROM (SELECT e.amount_minor, e.layer FROM ledger_entry e
-             WHERE e.account_id = asked.id AND e.{time} <= %(at)s AND e.{time} > coalesce(c.at, '-infinity')
+             WHERE e.account_id = asked.id AND e.{time} <= %(at)s AND e.{time} > c.at
             UNION ALL
             SELECT t.amount_minor, t.layer FROM tail t WHERE t.account_id = asked.id AND t.at <= c.at) AS legs) AS sums

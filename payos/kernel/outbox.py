@@ -60,12 +60,25 @@ class Event:
 def _event(row: tuple[Any, ...]) -> Event:
     # Django leaves jsonb undecoded for raw cursors: its JSONField decodes by itself.
     *before, payload, created_at = row
-    return Event(*before, json.loads(payload) if isinstance(payload, str) else payload, created_at)  # type: ignore[call-arg]
+    return Event(*before, present(json.loads(payload) if isinstance(payload, str) else payload), created_at)  # type: ignore[call-arg]
 
 
 Handler = Callable[[Sequence[Event]], None]
 _subscribers: list[tuple[str, Handler]] = []
 _parked_hooks: list[Callable[[Event, str], None]] = []
+
+
+# Set-based SQL writes an object's bare key; people and partners know it by its public id.
+PUBLIC = {"payment": "pay"}
+
+
+def present(payload: dict[str, Any]) -> dict[str, Any]:
+    """A payload as it leaves the house: bare keys of known objects become public ids."""
+    for name, value in payload.items():
+        prefix = PUBLIC.get(name)
+        if prefix and isinstance(value, dict) and len(str(value.get("id", ""))) == 36:
+            payload[name] = {**value, "id": ids.encode(prefix, str(value["id"]))}
+    return payload
 
 
 def publish(

@@ -330,3 +330,10 @@ def test_the_api_lists_reads_and_reverses(api, client, partner, source):
     assert api.post(f"/v1/payments/{listed[0]['id']}/reverse", {"reason": "NSF"}).status_code == 409
     assert api.get("/v1/payments/stats").json()["webhooks"]["received_today"] == 1
     assert api.get("/api/v1/payments/health").json()["checks"]["staging_backlog"]["ok"]
+
+
+def test_events_carry_the_public_id_of_the_payment(client, partner, source, platform):
+    answer = send(client, source, body()).json()
+    (event,) = [event for event in outbox._claim(10, clock.now()) if event.event_type == "payment.recorded"]
+    assert event.envelope()["payment"]["id"] == answer["payment_id"]
+    assert event.envelope()["payment"]["amount"] == "125.50"
