@@ -88,15 +88,7 @@ def _running(home: Home) -> dict[str, Any] | None:
 def _start(home: Home) -> dict[str, Any]:
     home.file("endpoints.json").unlink(missing_ok=True)
     home.file("keeper.error").unlink(missing_ok=True)
-    with home.file("keeper.log").open("ab") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "payos.embedded.keeper", str(home.path)],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-            cwd=Path(__file__).resolve().parent.parent.parent,
-        )
+    process = _launch(home)
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         try:
@@ -104,13 +96,29 @@ def _start(home: Home) -> dict[str, Any]:
             return endpoints
         except (OSError, ValueError):
             pass
-        if process.poll() is not None:
+        if process.poll() == 0 and not home.file("keeper.error").exists():
+            # The keeper before it is still stopping its servers and holds its lock: start after it.
+            time.sleep(0.1)
+            process = _launch(home)
+        elif process.poll() is not None:
             raise EmbeddedError(_why(home))
         time.sleep(0.02)
     process.terminate()
     raise EmbeddedError(
         f"the embedded servers did not start within {START_SECONDS:.0f} s; see {home.file('keeper.log')}"
     )
+
+
+def _launch(home: Home) -> subprocess.Popen[bytes]:
+    with home.file("keeper.log").open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "payos.embedded.keeper", str(home.path)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            cwd=Path(__file__).resolve().parent.parent.parent,
+        )
 
 
 def _why(home: Home) -> str:
