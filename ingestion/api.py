@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.urls import path
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -118,7 +118,7 @@ class PaymentReverse(PayosAPIView):
 class Stats(PayosAPIView):
     resource = "payments"
 
-    @extend_schema(operation_id="payments_stats", responses=serializers.DictField)
+    @extend_schema(operation_id="payments_stats", responses=OpenApiTypes.OBJECT)
     def get(self, request: Request) -> Response:
         return Response(stats.figures(self.partner.pk))
 
@@ -126,7 +126,7 @@ class Stats(PayosAPIView):
 class Health(PayosAPIView):
     resource = "payments"
 
-    @extend_schema(operation_id="payments_health", responses=serializers.DictField)
+    @extend_schema(operation_id="payments_health", responses=OpenApiTypes.OBJECT)
     def get(self, request: Request) -> Response:
         return Response(stats.health())
 
