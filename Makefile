@@ -33,8 +33,9 @@ run: install
 stop:
 	@if [ -x $(PY) ]; then $(PY) manage.py serve --stop; fi
 
+# What takes minutes (killed processes, whole days) is marked slow and runs in `make chaos`.
 test: install-dev
-	@$(PY) -m pytest $(ARGS)
+	@$(PY) -m pytest -m "not slow" $(ARGS)
 
 check: install-dev
 	@echo "  ruff"; $(VENV)/bin/ruff check --quiet .
@@ -52,7 +53,9 @@ bench: install-dev
 	done; exit $${failed:-0}
 
 chaos: install-dev
+	@$(PY) manage.py simulate_day --partners 20 --payments 20000 --transfers 2000
 	@$(PY) manage.py chaos $(ARGS)
+	@$(PY) -m pytest -m slow
 
 clean: stop
 	@if [ -L .payos/postgres ]; then rm -rf "$$(readlink .payos/postgres)"; fi
