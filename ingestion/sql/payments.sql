@@ -43,7 +43,7 @@ $$;
 
 -- The partition of one month (given its first day); does nothing where it stands. Runs with the owner's rights so that
 -- the clock, working as the application, can make it; its name comes from a date alone.
-CREATE FUNCTION ingestion_make_partition(month date) RETURNS text LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$
+CREATE FUNCTION ingestion_make_partition(month date) RETURNS text LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     first timestamptz := date_trunc('month', month::timestamp) AT TIME ZONE 'UTC';
     next timestamptz := (date_trunc('month', month::timestamp) + interval '1 month') AT TIME ZONE 'UTC';
@@ -57,7 +57,7 @@ BEGIN
     RETURN name;
 END $$;
 
-CREATE FUNCTION ingestion_detach_partition(month date) RETURNS text LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$
+CREATE FUNCTION ingestion_detach_partition(month date) RETURNS text LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE name text := 'ingestion_payment_' || to_char(month, 'YYYYMM');
 BEGIN
     IF to_regclass(name) IS NULL THEN

@@ -20,7 +20,7 @@ CREATE FUNCTION ledger_book(partner uuid, live boolean) RETURNS bigint LANGUAGE 
 $$;
 
 -- A new account has its balance row from the start, so that a limit has something to hold on to.
-CREATE FUNCTION ledger_account_added() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$
+CREATE FUNCTION ledger_account_added() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
     INSERT INTO ledger_balance (account_id, slot, partner_id, livemode, debits_posted, credits_posted,
                                 debits_pending, credits_pending, limit_side)
@@ -132,7 +132,7 @@ CREATE TRIGGER ledger_entry_added AFTER INSERT ON ledger_entry
     REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION ledger_entry_added();
 
 -- New holds get their row; resolutions take from it. The CHECK on the row refuses to give back more than was held.
-CREATE FUNCTION ledger_move_holds(ids uuid[]) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$
+CREATE FUNCTION ledger_move_holds(ids uuid[]) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE bad record;
 BEGIN
     INSERT INTO ledger_hold (transaction_id, partner_id, livemode, amount_minor, remaining_minor, expires_at)

@@ -14,7 +14,7 @@ $$;
 -- through this door only, which runs as the owner and refuses to look at anything younger than 30 days, whoever asks
 -- with whatever date. Deliveries that ended and have no attempt left follow, and so do none that are still owed.
 CREATE FUNCTION webhooks_forget(before timestamptz, at_most integer) RETURNS integer
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
     -- Keys tell the time: the primary key finds what is old without an index of its own.
     floor_id uuid := encode(overlay(decode(repeat('00', 16), 'hex')
