@@ -31,7 +31,10 @@ def test_a_role_signs_in_and_sees_what_it_may(desk, demo, role):
     assert (reverse("admin:partners_user_changelist") in offered) is (role in {roles.COMPLIANCE, roles.AUDITOR, roles.ADMINISTRATOR})
     assert (reverse("admin:kernel_auditevent_changelist") in offered) is (role in {roles.COMPLIANCE, roles.AUDITOR, roles.ADMINISTRATOR})
     assert reverse("admin:partners_partner_changelist") in offered
-    for path in sorted(path for path in offered if path.startswith("/admin/")):
+    # Every page as every role is walked over HTTP (tests/partners/test_console_by_role.py); the browser looks at all
+    # of them for the two roles that see most, and at some for the others.
+    pages = sorted(path for path in offered if path.startswith("/admin/"))
+    for path in pages if role in {roles.OPERATOR, roles.ADMINISTRATOR} else pages[::6]:
         answer = one.open(path)
         assert answer.status == 200, path
     one.open(reverse("admin:partners_partner_changelist"))
