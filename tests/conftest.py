@@ -8,6 +8,7 @@ everyone else.
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -180,3 +181,27 @@ def corpora() -> Path:
     if not path.is_dir():
         pytest.skip("no corpora: set PAYOS_CORPORA to the folder of sample files")
     return path
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Browser tests last: Playwright keeps an event loop in the main thread, beside which nobody can run another."""
+    items.sort(key=lambda item: "browser" in getattr(item, "fixturenames", ()))
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Debian's Chromium through Playwright, one for the whole session."""
+    path = os.environ.get("PAYOS_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    if not path:
+        pytest.skip("no Chromium: `apt-get install chromium`, or set PAYOS_CHROMIUM to one")
+    api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed: run `make install-dev`")
+    with api.sync_playwright() as playwright:
+        # Its event loop runs in this thread, and Django would take the tests for asynchronous code.
+        os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+        running = playwright.chromium.launch(
+            executable_path=path, args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--force-color-profile=srgb"]
+        )
+        yield running
+        running.close()
+        os.environ.pop("DJANGO_ALLOW_ASYNC_UNSAFE", None)

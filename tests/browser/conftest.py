@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,23 +15,7 @@ import pytest
 from django.conf import settings
 from django.core.management import call_command
 
-# Playwright keeps an event loop in this thread; Django must not take the tests for asynchronous code.
-os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-CHROMIUM = os.environ.get("PAYOS_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 IMAGES = Path(settings.BASE_DIR) / "docs" / "images"
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    if not CHROMIUM:
-        pytest.skip("no Chromium: `apt-get install chromium`, or set PAYOS_CHROMIUM to one")
-    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed: run `make install-dev`")
-    with playwright.sync_playwright() as running:
-        chromium = running.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--force-color-profile=srgb"]
-        )
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture

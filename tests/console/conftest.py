@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,26 +14,6 @@ from django.test import Client
 from tests.settlement.conftest import bank, funded, rail, sandbox_process  # noqa: F401  a real bank for the pages too
 
 ARTIFACTS = Path(settings.BASE_DIR) / "artifacts" / "screenshots"
-
-
-def chromium() -> str:
-    return os.environ.get("PAYOS_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser") or ""
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    path = chromium()
-    if not path:
-        pytest.skip("no Chromium: install it (apt-get install chromium) or name it in PAYOS_CHROMIUM")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        # Playwright's event loop runs in this thread, and Django would refuse the ORM beside it.
-        os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
-        running = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--force-color-profile=srgb"])
-        yield running
-        running.close()
-        os.environ.pop("DJANGO_ALLOW_ASYNC_UNSAFE", None)
 
 
 @pytest.fixture
