@@ -19,7 +19,6 @@ import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -197,7 +196,7 @@ def _statement(sandbox: Bank, rail: Rail, progress: Callable[[str], None]) -> Ba
     progress("the bank's statement")
     number = next(row["number"] for row in json.loads(sandbox.call("GET", "/accounts"))["data"] if row["currency"] == "USD")
     account = BankAccount.objects.create(name=rail.name, identifier=f"{number}-{rail.code}", currency="USD", rail_code=rail.code, grace_days=0)
-    content = sandbox.call("GET", f"/statements/{datetime.now(UTC):%Y-%m-%d}.mt940?currency=USD")
+    content = sandbox.call("GET", f"/statements/{clock.now():%Y-%m-%d}.mt940?currency=USD")
     content = content.replace(number.encode(), account.identifier.encode())
     file, _ = ingestion.receive_file(content=io.BytesIO(content), name=f"{rail.code}.sta", partner_id=None)
     ingestion.process_file(file=file)

@@ -31,6 +31,7 @@ PREFIXES = {
     "src": "payment source",
     "stg": "staging row",
     "fil": "file",
+    "bfl": "bank file",
     "con": "connector",
     "prf": "mapping profile",
     "trf": "transfer",

@@ -10,6 +10,8 @@ from typing import Any
 
 import httpx
 
+from payos.kernel import http
+
 PATIENCE = 240.0
 BATCH = 25
 
@@ -50,7 +52,8 @@ def send(base_url: str, key: str, calls: list[tuple[str, dict[str, Any]]], secon
         while time.monotonic() < deadline:
             try:
                 headers = {"Authorization": f"Bearer {key}", "Idempotency-Key": token}
-                answer = httpx.post(base_url + path, json=body, headers=headers, timeout=20, trust_env=False)
+                with http.client(timeout=20, attempts=1) as client:
+                    answer = client.post(base_url + path, json=body, headers=headers)
             except httpx.HTTPError:
                 time.sleep(0.3)
                 continue

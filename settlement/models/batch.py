@@ -138,7 +138,7 @@ class Correction(TenantModel):
 class AchFile(BaseModel):
     """A file sent to a bank, byte for byte; written and committed before it leaves."""
 
-    public_prefix = "fil"
+    public_prefix = "bfl"
 
     rail = models.ForeignKey(Rail, on_delete=models.PROTECT, related_name="files")
     batch = models.ForeignKey(SettlementBatch, on_delete=models.PROTECT, related_name="files", null=True)
