@@ -28,7 +28,7 @@ PREFIXES = {
     "bat": "transfer_batch",
     "stl": "settlement_batch",
     "pay": "payment",
-    "fil": "bank_file",
+    "bfl": "bank_file",
     "txn": "ledger_transaction",
     "stm": "statement",
     "lin": "statement_line",

@@ -42,6 +42,8 @@ PREFIXES = {
     "rte": "routing decision",
     "stm": "statement",
     "lin": "statement line",
+    "bka": "bank account",
+    "sug": "suggestion",
     "run": "run",
     "mat": "match",
     "dis": "discrepancy",
