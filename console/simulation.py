@@ -62,7 +62,6 @@ class Day:
     discrepancies: dict[str, int] = field(default_factory=dict)
     open_cases: int = 0
     difference_minor: int | None = None
-    explained_minor: int = 0
     seconds: float = 0.0
     violations: list[str] = field(default_factory=list)
 

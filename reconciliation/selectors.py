@@ -23,6 +23,11 @@ def public_item(text: str) -> str:
     return ids.encode(PREFIX.get(kind, kind), key) if kind in PREFIX else text
 
 
+def _described(row: tuple[Any, ...]) -> dict[str, Any]:
+    key = f"{row[0]}:{row[1]}"
+    return dict(zip(ITEM_COLUMNS, row, strict=True)) | {"id": key, "public_id": public_item(key)}
+
+
 def items(texts: Iterable[str]) -> list[dict[str, Any]]:
     """Items of ours by `type:uuid`, described."""
     pairs = [text.partition(":")[::2] for text in texts]
@@ -34,7 +39,7 @@ def items(texts: Iterable[str]) -> list[dict[str, Any]]:
             " JOIN reconciliation_item i ON i.item_type = w.kind AND i.item_id = w.id",
             [[kind for kind, _ in pairs], [uuid.UUID(key) for _, key in pairs]],
         )
-        return [dict(zip(ITEM_COLUMNS, row, strict=True)) | {"id": f"{row[0]}:{row[1]}", "public_id": public_item(f"{row[0]}:{row[1]}")} for row in cursor.fetchall()]
+        return [_described(row) for row in cursor.fetchall()]
 
 
 def open_items(account: BankAccount, search: str = "", limit: int = 50) -> list[dict[str, Any]]:
@@ -52,7 +57,7 @@ def open_items(account: BankAccount, search: str = "", limit: int = 50) -> list[
                 "channels": account.channels or [], "search": search[:80], "limit": limit,
             },
         )  # fmt: skip
-        return [dict(zip(ITEM_COLUMNS, row, strict=True)) | {"id": f"{row[0]}:{row[1]}", "public_id": public_item(f"{row[0]}:{row[1]}")} for row in cursor.fetchall()]
+        return [_described(row) for row in cursor.fetchall()]
 
 
 def show_match(match: Match) -> dict[str, Any]:

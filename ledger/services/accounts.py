@@ -91,11 +91,6 @@ def account_ids(
     }
 
 
-def forget_accounts() -> None:
-    """Forget remembered ids: after a rollback that undid an opening, and between tests."""
-    _remembered.cache_clear()
-
-
 def _locked(account: Account) -> Account:
     """Postings take this lock shared: none can slip past a closure."""
     with connection.cursor() as cursor:

@@ -10,7 +10,7 @@ from django.db import IntegrityError, connection, transaction
 
 from ledger.services import Leg, Posted, account_for, post
 from operations.services import resolve_by_cause
-from payos.kernel import clock, ids, locks, tenancy
+from payos.kernel import clock, locks, tenancy
 from payos.kernel.errors import Problem, register
 from reconciliation.models import BankAccount, Discrepancy, Match, MatchItem, StatementLine
 from reconciliation.services import effects
@@ -143,10 +143,3 @@ def _explained(account: BankAccount, lines: list[str], items: list[str]) -> None
     gone = [row for row in rows if set(row.lines) & set(lines) or set(row.items) & set(items)]
     Discrepancy.objects.filter(pk__in=[row.pk for row in gone]).update(state="resolved", resolved_at=clock.now())
     resolve_by_cause([row.cause_key for row in gone], resolution="decided", note="A person matched or booked it.")
-
-
-def line_by_public_id(text: str) -> StatementLine:
-    try:
-        return StatementLine.objects.select_related("account").get(pk=ids.decode("lin", text))
-    except (ids.InvalidId, StatementLine.DoesNotExist):
-        raise Problem("not_found", f"There is no statement line {text[:60]!r}.") from None

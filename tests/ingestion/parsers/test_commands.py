@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from django.apps import apps
 from django.core.management import call_command
 
 from ingestion.management.commands import corpus_report, parse_file
@@ -97,7 +96,6 @@ def test_manifest_arithmetic_notices_every_kind_of_difference() -> None:
     assert corpus.differences(sample, corpus.Found(error="no")) == ["refused: no"]
 
 
-@pytest.mark.skipif(not apps.is_installed("ingestion"), reason="the ingestion app is not installed yet")
 def test_manage_py_starts_no_database(tmp_path: Path) -> None:
     path, home = tmp_path / "a.sta", tmp_path / "home"
     path.write_text(MT940)
