@@ -175,10 +175,15 @@ class SourceAdmin(PayosModelAdmin):
         return redirect(reverse("admin:ingestion_source_change", args=[object_id]))
 
 
+def profile_choices() -> list[tuple[str, str]]:
+    return [("", "none"), *((name, name) for name in services.profile_names())]
+
+
 class UploadForm(DialogForm):
     partner = forms.ModelChoiceField(queryset=Partner.objects.all(), required=False, widget=UnfoldAdminSelectWidget, help_text="Empty: an account of the platform.")
     file = forms.FileField(label="Statement or report")
     format = forms.CharField(required=False, max_length=40, widget=UnfoldAdminTextInputWidget, help_text="Empty: found by looking.")
+    profile = forms.ChoiceField(required=False, choices=profile_choices, widget=UnfoldAdminSelectWidget, label="Mapping profile", help_text="For CSV, XLSX and JSON. Empty: columns are found by their names.")
 
 
 @admin.register(SourceFile)
@@ -215,8 +220,9 @@ class SourceFileAdmin(ReadOnlyModelAdmin):
             chosen = form.cleaned_data
             partner = chosen["partner"]
             file, fresh = services.receive_file(
-                content=chosen["file"], name=chosen["file"].name, partner_id=partner.pk if partner else None, format=chosen["format"]
-            )
+                content=chosen["file"], name=chosen["file"].name, partner_id=partner.pk if partner else None, format=chosen["format"],
+                profile_name=chosen["profile"],
+            )  # fmt: skip
             file = services.process_file(file=file) if fresh or file.state in {"received", "quarantined"} else file
             (messages.success if file.state == "processed" else messages.warning)(request, f"{file.name}: {file.state}. {self.show_facts(file)}")
             return redirect(reverse("admin:ingestion_sourcefile_change", args=[file.pk]))
@@ -235,12 +241,13 @@ class SourceFileAdmin(ReadOnlyModelAdmin):
 class ConnectorForm(forms.ModelForm):
     """The secret is written here and never shown again; left empty it stays as it is."""
 
+    profile_name = forms.ChoiceField(required=False, choices=profile_choices, widget=UnfoldAdminSelectWidget, label="Mapping profile", help_text="For CSV, XLSX and JSON; its version of the day is used.")
     new_secret = forms.CharField(required=False, widget=UnfoldAdminTextInputWidget(attrs={"type": "password", "autocomplete": "off"}),
                                  help_text="Password, private key or token. Empty: keep what is there.")  # fmt: skip
 
     class Meta:
         model = Connector
-        fields = ["partner", "name", "kind", "config", "format", "profile", "every_minutes", "alert_after", "active"]
+        fields = ["partner", "name", "kind", "config", "format", "profile_name", "every_minutes", "alert_after", "active"]
 
     def save(self, commit: bool = True) -> Any:
         if self.cleaned_data.get("new_secret"):
@@ -255,7 +262,7 @@ class ConnectorAdmin(PayosModelAdmin):
     list_filter = ["kind", "active"]
     list_select_related = ["partner"]
     search_fields = ["name"]
-    fields = ["partner", "name", "kind", "config", "new_secret", "format", "profile", "every_minutes", "alert_after", "active"]
+    fields = ["partner", "name", "kind", "config", "new_secret", "format", "profile_name", "every_minutes", "alert_after", "active"]
     actions_detail = ["try_it", "run_now"]
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -299,3 +306,11 @@ class ConnectorRunAdmin(ReadOnlyModelAdmin):
     list_filter = ["connector"]
     list_select_related = ["connector"]
     date_hierarchy = "started_at"
+
+
+def autodiscovered() -> None:
+    """Django looks for pages in `admin.py`; importing the others from here registers them."""
+    from ingestion import adminprofiles  # noqa: F401
+
+
+autodiscovered()
