@@ -108,7 +108,7 @@ class MappingProfileAdmin(PayosModelAdmin):
 
     def _again(self, request: HttpRequest, form: ProfileForm) -> ProfileForm:
         """The same form with the sample carried along: a browser does not send a chosen file twice."""
-        data = form.data.copy()
+        data = request.POST.copy()
         upload = form.cleaned_data.get("sample_file")
         if upload is not None and upload.size <= LARGEST_CARRIED * 3 // 4:
             upload.seek(0)

@@ -158,7 +158,7 @@ class Files(_View):
         upload = request.FILES.get("file")
         if upload is None:
             raise Problem("invalid_request", errors=[field_error("/file", "required", "send the file as multipart/form-data")])
-        format, profile = str(request.data.get("format") or ""), str(request.data.get("profile") or "")
+        format, profile = str(request.POST.get("format", "")), str(request.POST.get("profile", ""))
         if format and format.lower() not in registry.formats():
             raise Problem("invalid_request", errors=[field_error("/format", "choice", f"is none of {', '.join(registry.formats())}")])
         file, fresh = ingestion.receive_file(

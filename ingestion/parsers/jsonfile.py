@@ -114,7 +114,7 @@ def sample(file: BinaryIO) -> tuple[str, list[Any]]:
     head = file.read(1 << 16)
     file.seek(0)
     if _is_lines(head):
-        records = []
+        records: list[Any] = []
         for line in LineBlocks(file, 1 << 20):
             if len(records) >= SAMPLE_ROWS:
                 break

@@ -95,7 +95,7 @@ class Profile:
         if self.date_format:
             try:
                 sample = date(2026, 11, 21).strftime(self.date_format)
-                if datetime.strptime(sample, self.date_format).date() != date(2026, 11, 21):
+                if datetime.strptime(sample, self.date_format).date() != date(2026, 11, 21):  # noqa: DTZ007 - a date as written, no instant
                     raise ValueError
             except ValueError:
                 raise ProfileError(f"profile {self.name}: the date format {self.date_format!r} does not name day, month and year, as in %d.%m.%Y") from None

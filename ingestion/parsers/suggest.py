@@ -90,7 +90,7 @@ def _of_rows(rows: Sequence[Sequence[str]], delimiter: str, names: Sequence[str]
 
 
 def _profile(layout: Layout, names: Sequence[str]) -> Profile:
-    columns = {field: (names[at],) for field, at in sorted(layout.columns.items()) if field != "description" and at < len(names)}
+    columns: dict[str, tuple[str, ...]] = {field: (names[at],) for field, at in sorted(layout.columns.items()) if field != "description" and at < len(names)}
     if layout.descriptions:
         columns["description"] = tuple(names[at] for at in layout.descriptions if at < len(names))
     return Profile(

@@ -164,7 +164,7 @@ class Dates:
         if isinstance(value, str):
             if self.format:
                 try:
-                    return datetime.strptime(value.strip()[:80], self.format).date()
+                    return datetime.strptime(value.strip()[:80], self.format).date()  # noqa: DTZ007 - a date as written, no instant
                 except ValueError:
                     return None
             moment = getattr(value, "day", None)  # unix times in JSON

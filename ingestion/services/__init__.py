@@ -14,6 +14,7 @@ from ingestion.services.profiles import (
     users_of,
 )
 from ingestion.services.recording import PaymentIn, Recorded, check, record
+from ingestion.services.rereading import compare_readings, read_again
 from ingestion.services.reversals import reverse_payment
 from ingestion.services.sources import source_create, source_rotate
 from ingestion.services.staging import BatchResult, process_all, process_batch
@@ -24,6 +25,7 @@ __all__ = [
     "Recorded",
     "check",
     "check_profile",
+    "compare_readings",
     "detach_month",
     "forget_old_references",
     "find_profile",
@@ -34,6 +36,7 @@ __all__ = [
     "process_batch",
     "process_file",
     "profile_names",
+    "read_again",
     "receive_file",
     "record",
     "release_due",

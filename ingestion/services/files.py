@@ -110,11 +110,11 @@ def process_file(*, file: SourceFile) -> SourceFile:
                 facts |= handler(file=locked) or {}
             if facts.get("flags"):
                 state = "flagged"
-            _finish(locked, state, facts)
+            finish(locked, state, facts)
     except (Unreadable, Problem) as error:
         text = error.detail if isinstance(error, Problem) else str(error)
         with transaction.atomic():
-            _finish(file, "quarantined", {"error": text})
+            finish(file, "quarantined", {"error": text})
             open_case(
                 kind="file_quarantined",
                 cause_key=f"file:{file.pk}",
@@ -129,5 +129,5 @@ def process_file(*, file: SourceFile) -> SourceFile:
     return file
 
 
-def _finish(file: SourceFile, state: str, facts: dict[str, Any]) -> None:
+def finish(file: SourceFile, state: str, facts: dict[str, Any]) -> None:
     SourceFile.objects.filter(pk=file.pk).update(state=state, facts=facts, processed_at=clock.now())
