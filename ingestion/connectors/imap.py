@@ -105,7 +105,7 @@ class Mailbox:
         if sender and "@" not in sender:
             sender = f"*{sender}*"
         subject = _shape(self.config.get("subject"))
-        addresses = [address.lower() for text in _header(message, "From") for address in _addresses(text)]
+        addresses = [address.lower() for text in _raw(message, "From") for address in _addresses(text)]
         # All of them: a second address, or one hidden in a name, must not lend its trust to the first.
         return (not sender or (bool(addresses) and all(fnmatch.fnmatchcase(address, sender) for address in addresses))) and (
             not subject or any(fnmatch.fnmatchcase(" ".join(text.split()).lower(), f"*{subject}*") for text in _header(message, "Subject"))
@@ -147,6 +147,11 @@ def _shape(pattern: Any) -> str:
 def _addresses(text: str) -> list[str]:
     """What stands in angle brackets where there are any, for then everything beside them is a name."""
     return re.findall(r"<([^<>]*)>", text) or [address for _, address in email.utils.getaddresses([text])]
+
+
+def _raw(message: Any, name: str) -> list[str]:
+    """A header as it was written: the parsed one of a malformed address shows the part that was made up."""
+    return [" ".join(str(text).split()) for key, text in message.raw_items() if key.lower() == name.lower()]
 
 
 def _header(message: Any, name: str) -> list[str]:
