@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from django.db import connection
+from django.db import DatabaseError, connection
 
 from ingestion import dedup
+from ingestion.services import together
 from ledger.errors import as_problems
 from ledger.services import account_for
 from payos.kernel import clock, ids, tenancy
@@ -20,8 +21,15 @@ from payos.kernel.api import field_error
 from payos.kernel.errors import Problem, register
 from payos.kernel.money import MoneyError, parse_minor, to_decimal_str
 
-register("payment_conflict", 409, "The reference was recorded with other content", "Check which of the two is right; a case was opened.")
-register("payment_invalid", 422, "The payment cannot be recorded", "Read `errors`: each names the field and what to change.")
+register(
+    "payment_conflict",
+    409,
+    "The reference was recorded with other content",
+    "Check which of the two is right; a case was opened.",
+)
+register(
+    "payment_invalid", 422, "The payment cannot be recorded", "Read `errors`: each names the field and what to change."
+)
 
 METADATA_LIMIT = 64 * 1024
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -33,6 +41,12 @@ CALL = (
     " %s::text, %s::text, %s::bigint, %s::text, %s::text, %s::timestamptz, %s::text, %s::uuid, %s::smallint, %s::text, %s::text,"
     " %s::uuid, %s::uuid)"
 )
+CALL_MANY = (
+    "SELECT place, status, payment_id FROM ingestion_record_many(%s::text[], %s::timestamptz, %s::uuid, %s::boolean, %s::text,"
+    " %s::text[], %s::text[], %s::text[], %s::bigint[], %s::text[], %s::text[], %s::timestamptz[], %s::text[], %s::uuid[],"
+    " %s::smallint[], %s::text[], %s::text[], %s::uuid[], %s::uuid[])"
+)
+REFUSED = "refused"
 
 
 @dataclass(slots=True)
@@ -63,12 +77,19 @@ class Recorded:
 
 
 def check(
-    body: Any, *, currency: str, channel: str, branches: Mapping[str, tuple[uuid.UUID, int]] | None = None,
-    branch_id: uuid.UUID | None = None, hold_days: int = 0,
+    body: Any,
+    *,
+    currency: str,
+    channel: str,
+    branches: Mapping[str, tuple[uuid.UUID, int]] | None = None,
+    branch_id: uuid.UUID | None = None,
+    hold_days: int = 0,
 ) -> PaymentIn:
     """Every fault of a message at once, each with a pointer to its field."""
     if not isinstance(body, dict):
-        raise Problem("payment_invalid", "The body must be one JSON object.", errors=[field_error("", "type", "is not an object")])
+        raise Problem(
+            "payment_invalid", "The body must be one JSON object.", errors=[field_error("", "type", "is not an object")]
+        )
     errors: list[dict[str, str]] = []
 
     def text(name: str, limit: int, required: bool = False) -> str:
@@ -156,55 +177,49 @@ def _moment(value: Any, errors: list[dict[str, str]]) -> datetime | None:
 def record(*, partner_id: uuid.UUID, livemode: bool, source: str, payment: PaymentIn) -> Recorded:
     """Record a payment, or say that it was there before (`duplicate`) or contradicts what was (`conflict`).
 
-    Outside a transaction the call is its own database transaction, in one round trip.
+    Outside a transaction the call is its own database transaction, in one round trip that it shares with the payments of
+    the same source that arrive while another is on its way.
     """
     key = dedup.Key(partner_id, livemode, source, payment.reference_number)
     content = dedup.content(payment.amount_minor, payment.currency, payment.loan_account_number, payment.cif)
     known = dedup.find(key)
     if known is not None:
         return Recorded("duplicate" if known.content == content else "conflict", known.payment_id)
-    debit = account_for(
-        partner_id=partner_id, livemode=livemode, code=f"receivable:{payment.payment_channel}", currency=payment.currency
+    receivable, owed = f"receivable:{payment.payment_channel}", "partner:pending" if payment.hold_days else "partner:available"
+    debit = account_for(partner_id=partner_id, livemode=livemode, code=receivable, currency=payment.currency)
+    credit = account_for(partner_id=partner_id, livemode=livemode, code=owed, currency=payment.currency)
+    common = (partner_id, livemode, source)
+    own = (
+        payment.reference_number,
+        payment.loan_account_number,
+        payment.cif,
+        payment.amount_minor,
+        payment.currency,
+        to_decimal_str(payment.amount_minor, payment.currency),
+        payment.payment_date,
+        payment.payment_channel,
+        payment.branch_id,
+        payment.hold_days,
+        json.dumps(payment.payer) if payment.payer else None,
+        json.dumps(payment.metadata, default=str) if payment.metadata else "{}",
+        debit,
+        credit,
     )
-    credit = account_for(
-        partner_id=partner_id,
-        livemode=livemode,
-        code="partner:pending" if payment.hold_days else "partner:available",
-        currency=payment.currency,
-    )
-    alone = not connection.in_atomic_block
-    status, payment_id = _execute(
-        [
-            list(tenancy.current().settings().values()) if alone else None,
-            clock.now(),
-            partner_id,
-            livemode,
-            source,
-            payment.reference_number,
-            payment.loan_account_number,
-            payment.cif,
-            payment.amount_minor,
-            payment.currency,
-            to_decimal_str(payment.amount_minor, payment.currency),
-            payment.payment_date,
-            payment.payment_channel,
-            payment.branch_id,
-            payment.hold_days,
-            json.dumps(payment.payer) if payment.payer else None,
-            json.dumps(payment.metadata, default=str) if payment.metadata else "{}",
-            debit,
-            credit,
-        ],
-        alone,
-    )
-    if alone and status != "conflict":
+    if connection.in_atomic_block:
+        return Recorded(*_alone(common, own, scope=None))
+    scope = list(tenancy.current().settings().values())
+    status, payment_id = together.run(common, own, lambda rows: _record_all(common, rows, scope))
+    if status == REFUSED:
+        status, payment_id = _alone(common, own, scope=scope)
+    if status != "conflict":
         dedup.remember(key, dedup.Known(payment_id, content))
     return Recorded(status, payment_id)
 
 
-def _execute(parameters: list[Any], alone: bool) -> tuple[str, uuid.UUID]:
+def _alone(common: tuple[Any, ...], own: tuple[Any, ...], *, scope: list[str] | None) -> tuple[str, uuid.UUID]:
+    parameters = [scope, clock.now(), *common, *own]
     with as_problems():
-        if not alone:
+        if scope is None:
             with connection.cursor() as cursor:
                 cursor.execute(CALL, parameters)
                 row = cursor.fetchone()
@@ -213,3 +228,21 @@ def _execute(parameters: list[Any], alone: bool) -> tuple[str, uuid.UUID]:
             with connection.wrap_database_errors:
                 row = connection.connection.execute(CALL, parameters).fetchone()
     return row[0], row[1]
+
+
+def _record_all(common: tuple[Any, ...], rows: list[tuple[Any, ...]], scope: list[str]) -> list[tuple[str, Any]]:
+    """One transaction for all; where the database refuses it, each is told to go alone and get its own answer."""
+    if len(rows) == 1:
+        return [_alone(common, rows[0], scope=scope)]
+    connection.ensure_connection()
+    try:
+        with connection.wrap_database_errors:
+            found = connection.connection.execute(
+                CALL_MANY, [scope, clock.now(), *common, *map(list, zip(*rows, strict=True))]
+            ).fetchall()
+    except DatabaseError:
+        if connection.connection is None or connection.connection.broken:
+            raise  # the database is away, or its answer was lost: nobody's payment fares better alone
+        return [(REFUSED, None)] * len(rows)
+    by_place = {place: (status, payment_id) for place, status, payment_id in found}
+    return [by_place[place] for place in range(1, len(rows) + 1)]
