@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import DatabaseError, connection
 
@@ -18,6 +18,7 @@ from ledger.errors import as_problems
 from ledger.services import account_for
 from payos.kernel import clock, ids, tenancy
 from payos.kernel.api import field_error
+from payos.kernel.db import prepared
 from payos.kernel.errors import Problem, register
 from payos.kernel.money import MoneyError, parse_minor, to_decimal_str
 
@@ -148,6 +149,14 @@ def check(
     )
 
 
+class Item(NamedTuple):
+    """A payment that waits to be recorded, as the batch needs it."""
+
+    key: dedup.Key
+    content: uuid.UUID
+    own: tuple[Any, ...]
+
+
 def _summary(errors: list[dict[str, str]]) -> str:
     return "; ".join(f"{error['pointer'][1:] or 'body'} {error['detail']}" for error in errors[:5]) + "."
 
@@ -182,9 +191,9 @@ def record(*, partner_id: uuid.UUID, livemode: bool, source: str, payment: Payme
     """
     key = dedup.Key(partner_id, livemode, source, payment.reference_number)
     content = dedup.content(payment.amount_minor, payment.currency, payment.loan_account_number, payment.cif)
-    known = dedup.find(key)
+    known = dedup.in_memory(key)
     if known is not None:
-        return Recorded("duplicate" if known.content == content else "conflict", known.payment_id)
+        return Recorded(_repeated(known, content), known.payment_id)
     receivable, owed = f"receivable:{payment.payment_channel}", "partner:pending" if payment.hold_days else "partner:available"
     debit = account_for(partner_id=partner_id, livemode=livemode, code=receivable, currency=payment.currency)
     credit = account_for(partner_id=partner_id, livemode=livemode, code=owed, currency=payment.currency)
@@ -208,12 +217,17 @@ def record(*, partner_id: uuid.UUID, livemode: bool, source: str, payment: Payme
     if connection.in_atomic_block:
         return Recorded(*_alone(common, own, scope=None))
     scope = list(tenancy.current().settings().values())
-    status, payment_id = together.run(common, own, lambda rows: _record_all(common, rows, scope))
+    item = Item(key, content, own)
+    status, payment_id = together.run(common, item, lambda items: _record_all(common, items, scope))
     if status == REFUSED:
         status, payment_id = _alone(common, own, scope=scope)
     if status != "conflict":
         dedup.remember(key, dedup.Known(payment_id, content))
     return Recorded(status, payment_id)
+
+
+def _repeated(known: dedup.Known, content: uuid.UUID) -> str:
+    return "duplicate" if known.content == content else "conflict"
 
 
 def _alone(common: tuple[Any, ...], own: tuple[Any, ...], *, scope: list[str] | None) -> tuple[str, uuid.UUID]:
@@ -224,25 +238,35 @@ def _alone(common: tuple[Any, ...], own: tuple[Any, ...], *, scope: list[str] | 
                 cursor.execute(CALL, parameters)
                 row = cursor.fetchone()
         else:
-            connection.ensure_connection()
-            with connection.wrap_database_errors:
-                row = connection.connection.execute(CALL, parameters).fetchone()
+            row = _execute(CALL, parameters)[0]
     return row[0], row[1]
 
 
-def _record_all(common: tuple[Any, ...], rows: list[tuple[Any, ...]], scope: list[str]) -> list[tuple[str, Any]]:
+def _record_all(common: tuple[Any, ...], items: list[Item], scope: list[str]) -> list[tuple[str, Any]]:
     """One transaction for all; where the database refuses it, each is told to go alone and get its own answer."""
-    if len(rows) == 1:
-        return [_alone(common, rows[0], scope=scope)]
+    known = dedup.find_many([item.key for item in items])
+    answers: dict[int, tuple[str, Any]] = {}
+    for place, item in enumerate(items):
+        if (before := known.get(item.key)) is not None:
+            answers[place] = (_repeated(before, item.content), before.payment_id)
+    fresh = [place for place in range(len(items)) if place not in answers]
+    if len(fresh) == 1:
+        answers[fresh[0]] = _alone(common, items[fresh[0]].own, scope=scope)
+    elif fresh:
+        columns = map(list, zip(*(items[place].own for place in fresh), strict=True))
+        try:
+            rows = _execute(CALL_MANY, [scope, clock.now(), *common, *columns])
+        except DatabaseError:
+            if connection.connection is None or connection.connection.broken:
+                raise  # the database is away, or its answer was lost: nobody's payment fares better alone
+            rows = [(number, REFUSED, None) for number in range(1, len(fresh) + 1)]
+        for number, status, payment_id in rows:
+            answers[fresh[number - 1]] = (status, payment_id)
+    return [answers[place] for place in range(len(items))]
+
+
+def _execute(call: str, parameters: list[Any]) -> list[Any]:
+    """One round trip outside any transaction: the function itself sets the scope for the length of its statement."""
     connection.ensure_connection()
-    try:
-        with connection.wrap_database_errors:
-            found = connection.connection.execute(
-                CALL_MANY, [scope, clock.now(), *common, *map(list, zip(*rows, strict=True))]
-            ).fetchall()
-    except DatabaseError:
-        if connection.connection is None or connection.connection.broken:
-            raise  # the database is away, or its answer was lost: nobody's payment fares better alone
-        return [(REFUSED, None)] * len(rows)
-    by_place = {place: (status, payment_id) for place, status, payment_id in found}
-    return [by_place[place] for place in range(1, len(rows) + 1)]
+    with connection.wrap_database_errors:
+        return prepared.cursor(connection).execute(call, parameters).fetchall()

@@ -17,10 +17,10 @@ MOST = 200
 class Waiting:
     """One caller's payment, and what became of it."""
 
-    __slots__ = ("answer", "done", "error", "leads", "parameters", "woken")
+    __slots__ = ("answer", "done", "error", "item", "leads", "woken")
 
-    def __init__(self, parameters: tuple[Any, ...]) -> None:
-        self.parameters = parameters
+    def __init__(self, item: Any) -> None:
+        self.item = item
         self.answer: Any = None
         self.error: BaseException | None = None
         self.done = self.leads = False
@@ -49,10 +49,10 @@ def lane_of(key: Hashable) -> Lane:
     return lane
 
 
-def run(key: Hashable, parameters: tuple[Any, ...], execute: Callable[[list[tuple[Any, ...]]], list[Any]]) -> Any:
-    """`execute` gets the parameters of all that run together and returns an answer for each, or raises for all."""
+def run(key: Hashable, item: Any, execute: Callable[[list[Any]], list[Any]]) -> Any:
+    """`execute` gets the items of all that run together and returns an answer for each, or raises for all."""
     lane = lane_of(key)
-    mine = Waiting(parameters)
+    mine = Waiting(item)
     with lane.lock:
         lane.waiting.append(mine)
         if not lane.running:
@@ -66,11 +66,11 @@ def run(key: Hashable, parameters: tuple[Any, ...], execute: Callable[[list[tupl
     return mine.answer
 
 
-def _lead(lane: Lane, execute: Callable[[list[tuple[Any, ...]]], list[Any]]) -> None:
+def _lead(lane: Lane, execute: Callable[[list[Any]], list[Any]]) -> None:
     with lane.lock:
         batch, lane.waiting = lane.waiting[:MOST], lane.waiting[MOST:]
     try:
-        answers = execute([one.parameters for one in batch])
+        answers = execute([one.item for one in batch])
         for one, answer in zip(batch, answers, strict=True):
             one.answer = answer
     except BaseException as error:  # noqa: BLE001  whatever ends the leader must reach those who wait for it
