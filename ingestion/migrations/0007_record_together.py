@@ -6,6 +6,6 @@ from payos.kernel.migration_ops import RunSQLFile
 
 
 class Migration(migrations.Migration):
-    dependencies = [("ingestion", "0004_connector_connectorrun_connectorseen_and_more")]
+    dependencies = [("ingestion", "0006_named_profiles")]
 
     operations = [RunSQLFile(__file__, "record_many.sql", "record_many_down.sql")]
