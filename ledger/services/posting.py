@@ -19,7 +19,7 @@ from django.db import connection, transaction
 
 from ledger.errors import as_problems
 from ledger.models import Layer
-from ledger.services import arrays
+from ledger.services import accounts, arrays
 from payos.kernel import clock, ids, tenancy
 from payos.kernel.errors import Problem
 
@@ -150,7 +150,6 @@ def fingerprint(posting: Posting) -> str:
 
 
 def _call(partner_id: uuid.UUID | None, livemode: bool, postings: Sequence[Posting], on_conflict: str) -> list[Posted]:
-    count = len(postings)
     numbers: list[int] = []
     lines: list[int] = []
     legs: list[Leg] = []
@@ -161,9 +160,27 @@ def _call(partner_id: uuid.UUID | None, livemode: bool, postings: Sequence[Posti
         numbers += [number] * size
         lines += range(1, size + 1)
         legs += posting.legs
+    try:
+        rows = _send(partner_id, livemode, postings, numbers, lines, legs, on_conflict)
+    except Problem as problem:
+        if problem.code == "account_refused":
+            accounts.forget(leg.account_id for leg in legs)
+        raise
+    known = {ordinal: existing for ordinal, existing, same in rows}
+    return [
+        Posted(known[number], duplicate=True) if number in known else Posted(posting.id)
+        for number, posting in enumerate(postings, 1)
+    ]
+
+
+def _send(
+    partner_id: uuid.UUID | None, livemode: bool, postings: Sequence[Posting], numbers: list[int], lines: list[int],
+    legs: Sequence[Leg], on_conflict: str,
+) -> list[tuple[int, uuid.UUID, bool]]:
+    count = len(postings)
     now = clock.now().isoformat()
     alone = not connection.in_atomic_block
-    rows = _execute(
+    return _execute(
         (
             arrays.texts(tenancy.current().settings().values()) if alone else None,
             arrays.uuids([p.id for p in postings]),
@@ -190,11 +207,6 @@ def _call(partner_id: uuid.UUID | None, livemode: bool, postings: Sequence[Posti
         ),
         alone,
     )
-    known = {ordinal: existing for ordinal, existing, same in rows}
-    return [
-        Posted(known[number], duplicate=True) if number in known else Posted(posting.id)
-        for number, posting in enumerate(postings, 1)
-    ]
 
 
 def _execute(parameters: tuple[str | None, ...], alone: bool) -> list[tuple[int, uuid.UUID, bool]]:
