@@ -6,7 +6,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -27,11 +27,12 @@ from ingestion.models import (
     StagingProcessLog,
 )
 from partners.models import Partner
-from payos.kernel.admin import PayosModelAdmin, ReadOnlyModelAdmin
+from payos.kernel.admin import PayosModelAdmin, ReadOnlyModelAdmin, needs
 from payos.kernel.errors import Problem
 from payos.kernel.forms import DialogForm, ReasonForm
 from payos.kernel.money import display as show_money
 
+KEEP = "="  # no profile can be called that
 STATES = {"recorded": "info", "settled": "warning", "reconciled": "success", "reversed": "danger", "disputed": "danger"}
 
 
@@ -61,8 +62,7 @@ class PaymentAdmin(ReadOnlyModelAdmin):
     def show_state(self, payment: Payment) -> str:
         return payment.state
 
-    def has_work_permission(self, request: HttpRequest, *args: Any) -> bool:
-        return request.user.has_perm("ingestion.work_payment")  # type: ignore[union-attr]
+    has_work_permission = needs("ingestion.work_payment")
 
     @action(
         description="Reverse",
@@ -155,8 +155,7 @@ class SourceAdmin(PayosModelAdmin):
         obj._state.adding = False
         messages.success(request, f"The secret of {made.name} ({made.public_id}), shown once: {secret}")
 
-    def has_rotate_permission(self, request: HttpRequest, *args: Any) -> bool:
-        return request.user.has_perm("ingestion.change_source")  # type: ignore[union-attr]
+    has_rotate_permission = needs("ingestion.change_source")
 
     @action(
         description="Rotate the secret",
@@ -175,10 +174,20 @@ class SourceAdmin(PayosModelAdmin):
         return redirect(reverse("admin:ingestion_source_change", args=[object_id]))
 
 
+def profile_choices() -> list[tuple[str, str]]:
+    return [("", "none"), *((name, name) for name in services.profile_names())]
+
+
+class ReadAgainForm(forms.Form):
+    format = forms.CharField(required=False, max_length=40, widget=UnfoldAdminTextInputWidget, help_text="Empty: found by looking.")
+    profile = forms.ChoiceField(required=False, choices=lambda: [(KEEP, "as it was read"), *profile_choices()], widget=UnfoldAdminSelectWidget, label="Mapping profile")
+
+
 class UploadForm(DialogForm):
     partner = forms.ModelChoiceField(queryset=Partner.objects.all(), required=False, widget=UnfoldAdminSelectWidget, help_text="Empty: an account of the platform.")
     file = forms.FileField(label="Statement or report")
     format = forms.CharField(required=False, max_length=40, widget=UnfoldAdminTextInputWidget, help_text="Empty: found by looking.")
+    profile = forms.ChoiceField(required=False, choices=profile_choices, widget=UnfoldAdminSelectWidget, label="Mapping profile", help_text="For CSV, XLSX and JSON. Empty: columns are found by their names.")
 
 
 @admin.register(SourceFile)
@@ -189,7 +198,7 @@ class SourceFileAdmin(ReadOnlyModelAdmin):
     search_fields = ["name", "=sha256"]
     date_hierarchy = "created_at"
     actions_list = ["upload"]
-    actions_detail = ["read_again"]
+    actions_detail = ["read_again", "make_profile"]
 
     @display(description="State", label={"received": "info", "processed": "success", "flagged": "warning", "quarantined": "danger"})
     def show_state(self, file: SourceFile) -> str:
@@ -202,8 +211,7 @@ class SourceFileAdmin(ReadOnlyModelAdmin):
             return str(facts["error"])[:120]
         return f"{facts['lines']} lines, {facts['new_lines']} new" if "lines" in facts else ""
 
-    def has_work_permission(self, request: HttpRequest, *args: Any) -> bool:
-        return request.user.has_perm("ingestion.work_file")  # type: ignore[union-attr]
+    has_work_permission = needs("ingestion.work_file")
 
     @action(
         description="Upload a file", icon="upload", permissions=["work"], url_path="upload",
@@ -215,32 +223,54 @@ class SourceFileAdmin(ReadOnlyModelAdmin):
             chosen = form.cleaned_data
             partner = chosen["partner"]
             file, fresh = services.receive_file(
-                content=chosen["file"], name=chosen["file"].name, partner_id=partner.pk if partner else None, format=chosen["format"]
-            )
+                content=chosen["file"], name=chosen["file"].name, partner_id=partner.pk if partner else None, format=chosen["format"],
+                profile_name=chosen["profile"],
+            )  # fmt: skip
             file = services.process_file(file=file) if fresh or file.state in {"received", "quarantined"} else file
             (messages.success if file.state == "processed" else messages.warning)(request, f"{file.name}: {file.state}. {self.show_facts(file)}")
             return redirect(reverse("admin:ingestion_sourcefile_change", args=[file.pk]))
         return TemplateResponse(request, "ingestion/upload.html", {**self.admin_site.each_context(request), "form": form, "title": "Upload a file", "opts": self.model._meta})
 
-    @action(
-        description="Read again", icon="refresh", permissions=["work"],
-        dialog={"title": "Read the file again", "description": "With the readers and accounts of today; lines that are there stay as they are.", "form_class": DialogForm, "form_submit_text": "Read"},
-    )  # fmt: skip
-    def read_again(self, request: HttpRequest, form: DialogForm, object_id: str) -> HttpResponse:
-        file = services.process_file(file=SourceFile.objects.get(pk=object_id))
-        messages.success(request, f"{file.name}: {file.state}. {self.show_facts(file)}")
-        return redirect(reverse("admin:ingestion_sourcefile_change", args=[object_id]))
+    @action(description="Read again", icon="refresh", permissions=["work"], url_path="read-again")
+    def read_again(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """A page of its own: what would change is shown before anything does."""
+        file = self.get_object(request, object_id)
+        if file is None:
+            raise Http404
+        form = ReadAgainForm(request.POST or None, initial={"format": file.format, "profile": KEEP})
+        found: list[dict[str, Any]] = []
+        if request.method == "POST" and form.is_valid():
+            named = form.cleaned_data["profile"]
+            ways = {"format": form.cleaned_data["format"], "profile_name": None if named == KEEP else named}
+            try:
+                if "apply" in request.POST:
+                    file = services.read_again(file=file, expected=request.POST.getlist("seen"), **ways)
+                    (messages.success if file.state == "processed" else messages.warning)(request, f"{file.name}: {file.state}. {self.show_facts(file)}")
+                    return redirect(reverse("admin:ingestion_sourcefile_change", args=[object_id]))
+                found = services.compare_readings(file=file, **ways)
+            except Problem as problem:
+                form.add_error(None, problem.detail)
+        context = {**self.admin_site.each_context(request), "form": form, "file": file, "found": found, "title": f"Read {file.name} again", "opts": self.model._meta}
+        return TemplateResponse(request, "ingestion/read_again.html", context)
+
+    @action(description="Make a mapping profile for it", icon="table_chart", permissions=["profile"], url_path="make-profile")
+    def make_profile(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        file = SourceFile.objects.get(pk=object_id)
+        return redirect(reverse("admin:ingestion_mappingprofile_add") + f"?file={file.public_id}")
+
+    has_profile_permission = needs("ingestion.add_mappingprofile")
 
 
 class ConnectorForm(forms.ModelForm):
     """The secret is written here and never shown again; left empty it stays as it is."""
 
+    profile_name = forms.ChoiceField(required=False, choices=profile_choices, widget=UnfoldAdminSelectWidget, label="Mapping profile", help_text="For CSV, XLSX and JSON; its version of the day is used.")
     new_secret = forms.CharField(required=False, widget=UnfoldAdminTextInputWidget(attrs={"type": "password", "autocomplete": "off"}),
                                  help_text="Password, private key or token. Empty: keep what is there.")  # fmt: skip
 
     class Meta:
         model = Connector
-        fields = ["partner", "name", "kind", "config", "format", "profile", "every_minutes", "alert_after", "active"]
+        fields = ["partner", "name", "kind", "config", "format", "profile_name", "every_minutes", "alert_after", "active"]
 
     def save(self, commit: bool = True) -> Any:
         if self.cleaned_data.get("new_secret"):
@@ -255,7 +285,7 @@ class ConnectorAdmin(PayosModelAdmin):
     list_filter = ["kind", "active"]
     list_select_related = ["partner"]
     search_fields = ["name"]
-    fields = ["partner", "name", "kind", "config", "new_secret", "format", "profile", "every_minutes", "alert_after", "active"]
+    fields = ["partner", "name", "kind", "config", "new_secret", "format", "profile_name", "every_minutes", "alert_after", "active"]
     actions_detail = ["try_it", "run_now"]
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -269,8 +299,7 @@ class ConnectorAdmin(PayosModelAdmin):
     def show_last(self, connector: Connector) -> str:
         return str(connector.runs.first() or "")
 
-    def has_work_permission(self, request: HttpRequest, *args: Any) -> bool:
-        return request.user.has_perm("ingestion.work_connector")  # type: ignore[union-attr]
+    has_work_permission = needs("ingestion.work_connector")
 
     @action(
         description="Test", icon="network_check", permissions=["work"],
@@ -299,3 +328,11 @@ class ConnectorRunAdmin(ReadOnlyModelAdmin):
     list_filter = ["connector"]
     list_select_related = ["connector"]
     date_hierarchy = "started_at"
+
+
+def autodiscovered() -> None:
+    """Django looks for pages in `admin.py`; importing the others from here registers them."""
+    from ingestion import adminprofiles  # noqa: F401
+
+
+autodiscovered()

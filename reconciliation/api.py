@@ -14,6 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from ingestion import services as ingestion
+from ingestion.parsers import registry
 from payos.kernel.api import PayosAPIView, field_error, get_or_404
 from payos.kernel.errors import Problem
 from reconciliation import exports, selectors, services
@@ -41,6 +42,8 @@ class ListOut(serializers.Serializer):
 
 class FileIn(serializers.Serializer):
     file = serializers.FileField()
+    format = serializers.CharField(required=False, help_text="Forces a format; without it the file is looked at.")
+    profile = serializers.CharField(required=False, help_text="A mapping profile by its name, for CSV, XLSX and JSON.")
 
 
 class _View(PayosAPIView):
@@ -155,10 +158,14 @@ class Files(_View):
         upload = request.FILES.get("file")
         if upload is None:
             raise Problem("invalid_request", errors=[field_error("/file", "required", "send the file as multipart/form-data")])
+        format, profile = str(request.POST.get("format", "")), str(request.POST.get("profile", ""))
+        if format and format.lower() not in registry.formats():
+            raise Problem("invalid_request", errors=[field_error("/format", "choice", f"is none of {', '.join(registry.formats())}")])
         file, fresh = ingestion.receive_file(
-            content=upload, name=upload.name or "upload", partner_id=self.partner.pk, livemode=self.livemode, came_by="api"
-        )
-        if fresh or file.state == "received":
+            content=upload, name=upload.name or "upload", partner_id=self.partner.pk, livemode=self.livemode, came_by="api",
+            format=format, profile_name=profile,
+        )  # fmt: skip
+        if fresh or file.state in {"received", "quarantined"}:
             file = ingestion.process_file(file=file)
         shown = {"id": file.public_id, "object": "file", "name": file.name, "sha256": file.sha256, "status": file.state, "facts": file.facts}
         return Response(shown, status=201 if fresh else 200)

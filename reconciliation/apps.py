@@ -9,8 +9,9 @@ class ReconciliationConfig(AppConfig):
         from ingestion import registry
         from payos.kernel import demo
         from reconciliation import approvals, demo_data
-        from reconciliation.services import importing
+        from reconciliation.services import importing, rereading
 
         registry.on_file(importing.file_received)
+        registry.on_reading_again(rereading.compare_file, rereading.retire_lines)
         approvals.register()
         demo.register(demo_data.fill)

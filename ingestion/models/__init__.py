@@ -1,6 +1,7 @@
 from ingestion.models.connector import Connector, ConnectorRun, ConnectorSeen
 from ingestion.models.file import SourceFile
 from ingestion.models.payment import Payment, PaymentReference, PaymentState
+from ingestion.models.profile import MappingProfile
 from ingestion.models.source import RawMessage, Source, WebhookStat
 from ingestion.models.staging import Currency, PaymentStaging, StagingProcessLog
 
@@ -9,6 +10,7 @@ __all__ = [
     "ConnectorRun",
     "ConnectorSeen",
     "Currency",
+    "MappingProfile",
     "Payment",
     "PaymentReference",
     "PaymentStaging",

@@ -17,7 +17,10 @@ class Connector(OptionalTenantModel):
     config = models.JSONField(default=dict, help_text="Host, path, pattern and the like; no secrets.")
     secret = EncryptedTextField(blank=True, default="", help_text="Password, key or token; shown to nobody.")
     format = models.CharField(max_length=40, blank=True, default="", help_text="Forced format; empty: found by looking.")
-    profile = models.JSONField(null=True, blank=True, help_text="Mapping of columns, for CSV, XLSX and JSON.")
+    profile_name = models.CharField(
+        "mapping profile", max_length=60, blank=True, default="", help_text="For CSV, XLSX and JSON: a mapping profile by its name; its version of the day is used."
+    )
+    profile = models.JSONField(null=True, blank=True, editable=False, help_text="A mapping from before profiles had names; used where none is named.")
     every_minutes = models.PositiveIntegerField(default=60)
     alert_after = models.PositiveSmallIntegerField(default=3, help_text="Failures in a row before a case is opened.")
     active = models.BooleanField(default=True)

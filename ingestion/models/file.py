@@ -18,7 +18,7 @@ class SourceFile(OptionalTenantModel):
     size = models.BigIntegerField()
     came_by = models.CharField(max_length=60, default="upload", help_text="upload, api, or the connector's name")
     format = models.CharField(max_length=40, blank=True, default="", help_text="Forced by an operator; empty: found by looking.")
-    profile = models.JSONField(null=True, blank=True)
+    profile = models.JSONField(null=True, blank=True, help_text="The mapping profile it is read with, as it was then.")
     facts = models.JSONField(default=dict, blank=True, help_text="What was made of it.")
     times_seen = models.PositiveIntegerField(default=1)
     processed_at = models.DateTimeField(null=True)

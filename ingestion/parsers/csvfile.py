@@ -10,6 +10,7 @@ import csv
 import io
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import BinaryIO
 
 from ingestion.parsers import headers
@@ -136,7 +137,8 @@ class _Source:
                     line_number += len(taken)
                 taken.clear()
         finally:
-            lines.text.detach()
+            with suppress(ValueError):  # whoever asked gave up and closed the file
+                lines.text.detach()
         self.problem = lines.problem
 
     def _swallowed(self, taken: list[str]) -> bool:

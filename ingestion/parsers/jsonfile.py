@@ -109,6 +109,43 @@ def parse(file: BinaryIO, profile: Profile | None = None) -> Events:
     yield from _parse_document(document, profile)
 
 
+def sample(file: BinaryIO) -> tuple[str, list[Any]]:
+    """The records of a sample and their path: the longest list of objects, the lines of NDJSON, or the document itself."""
+    head = file.read(1 << 16)
+    file.seek(0)
+    if _is_lines(head):
+        records: list[Any] = []
+        for line in LineBlocks(file, 1 << 20):
+            if len(records) >= SAMPLE_ROWS:
+                break
+            try:
+                records.append(load(line))
+            except ValueError:
+                continue
+        return "", records
+    data = file.read(MAX_DOCUMENT)
+    encoding, skip = sniff_encoding(data[:16])
+    try:
+        document = load(data[skip:].decode(encoding, "replace") if encoding else decode(data))
+    except ValueError as error:
+        raise Unreadable(f"not JSON: {error}") from None
+    found = _paths(document)
+    if found:
+        return max(found, key=lambda item: len(item[1]))
+    if isinstance(document, dict):
+        return "", [document]
+    raise Unreadable("the JSON holds no list of objects")
+
+
+def _paths(document: Any, path: str = "", depth: int = 0) -> list[tuple[str, list[Any]]]:
+    """Every list of objects with its path."""
+    if isinstance(document, list):
+        return [(path, document)] if document and isinstance(document[0], dict) else []
+    if not isinstance(document, dict) or depth > 4:
+        return []
+    return [item for key, value in document.items() for item in _paths(value, f"{path}.{key}" if path else str(key), depth + 1)]
+
+
 def _is_lines(head: bytes) -> bool:
     """One object to a line: the first line is a whole document and something follows."""
     lines = [line.strip() for line in head.split(b"\n") if line.strip()]
@@ -178,7 +215,7 @@ def _layout(flat: list[dict[str, str]], profile: Profile | None) -> tuple[Layout
     shown: list[Any] = header
     if profile is None:
         # The last part of a path is what names the column, unless two paths share it.
-        shown = [_words(name.rsplit(".", 1)[-1]) for name in header]
+        shown = [words(name.rsplit(".", 1)[-1]) for name in header]
     body = [[_value(record.get(name, "")) for name in header] for record in flat]
     layout = find([shown, *body], profile)
     if profile is None:
@@ -189,7 +226,7 @@ def _layout(flat: list[dict[str, str]], profile: Profile | None) -> tuple[Layout
     return layout, header
 
 
-def _words(name: str) -> str:
+def words(name: str) -> str:
     """camelCase and snake_case as words."""
     return "".join(" " + char if char.isupper() and index and name[index - 1].islower() else char for index, char in enumerate(name))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from ingestion.parsers import headers
@@ -48,6 +48,8 @@ class Layout:
     currency: str = ""
     account: str = ""
     assumed: list[str] = field(default_factory=list)
+    #: Columns made of others, right of the ones that are there: texts and places by turns.
+    computed: list[list[str | int]] = field(default_factory=list)
 
     def width(self) -> int:
         return len(self.names)
@@ -113,12 +115,40 @@ def _by_profile(sample: list[list[str]], profile: Profile) -> Layout:
     columns = {key: at for key, options in profile.columns.items() if (at := place(options)) is not None}
     references = {key: at for key, options in profile.references.items() if (at := place(options)) is not None}
     descriptions = [at for option in profile.columns.get("description", ()) if (at := place((option,))) is not None]
+    made: list[list[str | int]] = []
+    for target, text in profile.computed.items():
+        at = len(names) + len(made)
+        made.append(_template(text, place, profile.name))
+        if target == "description":
+            descriptions = [at]
+        elif target.startswith("reference:"):
+            references[target[10:]] = at
+        if not target.startswith("reference:"):
+            columns[target] = at
     needed = {name for _, name in profile.amount_terms} or {"amount", "credit", "debit", "net"}
+    for _, name in profile.amount_terms:
+        # A term may name a column of the file that means nothing by itself, such as a tax.
+        if name not in columns and (at := place((name,))) is not None:
+            columns[name] = at
     if not needed & columns.keys():
         raise Unreadable(f"the header has no amount column of profile {profile.name!r}: it has {', '.join(names)[:200]}")
-    layout = Layout(index, names, columns, references, descriptions, Numbers(), Dates(), profile, profile.currency, profile.account)
+    layout = Layout(index, names, columns, references, descriptions, Numbers(), Dates(), profile, profile.currency, profile.account, computed=made)
     _settle(layout, sample, profile.delimiter)
     return layout
+
+
+def _template(text: str, place: Callable[[Sequence[str]], int | None], name: str) -> list[str | int]:
+    """A computed field as its texts and the places of its columns, by turns."""
+    parts: list[str | int] = []
+    for number, piece in enumerate(re.split(r"\{([^{}]+)\}", text)):
+        if number % 2 == 0:
+            parts.append(piece)
+            continue
+        at = place((piece,))
+        if at is None:
+            raise Unreadable(f"profile {name!r} computes with a column {piece!r} that the file does not have")
+        parts.append(at)
+    return parts
 
 
 def _headerless(sample: list[list[str]]) -> Layout:
@@ -181,7 +211,7 @@ def _settle(layout: Layout, sample: list[list[str]], delimiter: str) -> None:
         order, proven = date_order(dates, "mdy" if american else "dmy")
         if not proven:
             layout.assumed.append(f"the dates can be read two ways; they are read as {order}")
-    layout.dates = Dates("mdy" if order == "mdy" else "dmy")
+    layout.dates = Dates("mdy" if order == "mdy" else "dmy", profile.date_format if profile else "")
     if not layout.currency:
         for name in ("amount", "credit", "debit", "balance", "net"):
             at = layout.columns.get(name)

@@ -16,7 +16,7 @@ from ingestion.parsers.profiles import Profile
 from ingestion.parsers.values import number_text, plain
 
 VERSION = "1"
-__all__ = ["FAMILIES", "PROFILES", "VERSION", "parse_paypal", "recognise", "recognise_json", "recognise_rows", "sniff_paypal"]
+__all__ = ["BUILT_IN", "FAMILIES", "PROFILES", "VERSION", "parse_paypal", "recognise", "recognise_json", "recognise_rows", "sniff_paypal"]
 
 _STRIPE_REFERENCES = {
     "id": ("balance_transaction_id", "id"), "source": ("source_id", "source"), "charge": ("charge_id",), "customer": ("payment_metadata[order_id]", "customer_id"),
@@ -267,3 +267,10 @@ def _callback(callback: dict[str, Any]) -> tuple[list[Any], Profile | None, str]
         if isinstance(item, dict) and item.get("Name") and "Value" in item:
             record[str(item["Name"])] = item["Value"]
     return [record], MPESA_CALLBACK, ""
+
+
+#: Every profile that comes with the product, by name: usable wherever a profile is named, and to copy from.
+BUILT_IN: dict[str, tuple[str, Profile]] = {
+    **{profile.name: ("csv", profile) for profile in PROFILES},
+    **{profile.name: ("json", profile) for profile in (STRIPE_JSON, STRIPE_OBJECT_JSON, STRIPE_OUT_JSON, SQUARE_PAYOUT, MPESA_CALLBACK, MPESA_RESULT, MPESA_CONFIRMATION)},
+}

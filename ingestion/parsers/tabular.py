@@ -36,7 +36,8 @@ class Table:
 
     def __init__(self, layout: Layout, rows: Rows) -> None:
         self.layout = layout
-        self.rows = rows
+        self.rows = self._with_computed(rows) if layout.computed else rows
+        self.width = layout.width() if layout.computed else None
         profile = layout.profile
         columns = layout.columns
         self.numbers = layout.numbers
@@ -58,6 +59,8 @@ class Table:
         self.negate = bool(profile and profile.negate)
         self.row_kinds = frozenset(profile.row_kinds) if profile else frozenset()
         self.settled = frozenset(status.casefold() for status in profile.settled) if profile else frozenset()
+        self.debit_words = frozenset(word.casefold() for word in profile.debit_words) if profile else frozenset()
+        self.credit_words = frozenset(word.casefold() for word in profile.credit_words) if profile else frozenset()
         self.unique_at = layout.references.get(profile.unique) if profile and profile.unique else None
         self.minor_places = profile.minor_places if profile else {}
         self.plain_amount = None
@@ -185,7 +188,7 @@ class Table:
         at_party, at_type, at_account = self.at_party, self.at_type, self.at_party_account
         return Line(-amount if self.negate else amount, currency, value or booking, booking or value, references,
                     row[at_party].strip() if at_party is not None else "", description,
-                    row[at_type].strip() if at_type is not None else "", "\t".join(row), number,
+                    row[at_type].strip() if at_type is not None else "", "\t".join(row[: self.width]), number,
                     row[at_account].strip() if at_account is not None else "", (),
                     self._extra(row, exponent) if self.extras else None)  # fmt: skip
 
@@ -224,7 +227,7 @@ class Table:
                 amount = read(text, exponent)
                 if self.at_direction is not None:
                     word = row[self.at_direction].strip()
-                    side = direction(word)
+                    side = self._side(word)
                     if side is None:
                         raise AmountError(f"{word[:20]!r} says neither debit nor credit")
                     amount = abs(amount) * side if amount >= 0 or side < 0 else amount
@@ -236,6 +239,28 @@ class Table:
             return None
         # A debit column is money out, however the bank signs it there.
         return (read(credit, exponent) if credit else 0) - (abs(read(debit, exponent)) if debit else 0)
+
+    def _side(self, word: str) -> int | None:
+        if self.debit_words or self.credit_words:
+            folded = word.casefold()
+            if folded in self.debit_words:
+                return -1
+            if folded in self.credit_words:
+                return 1
+        return direction(word)
+
+    def _with_computed(self, rows: Rows) -> Rows:
+        """The rows with the profile's computed fields as columns right of their own."""
+        templates, width = self.layout.computed, self.layout.width()
+
+        def longer() -> Iterator[Row]:
+            for number, row in rows():
+                if any(row):
+                    row = (row + [""] * (width - len(row)))[:width]
+                    row += ["".join(part if isinstance(part, str) else row[part].strip() for part in parts).strip() for parts in templates]
+                yield number, row
+
+        return longer
 
     def _date(self, text: str) -> date | None:
         days = self.days

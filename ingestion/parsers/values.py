@@ -151,15 +151,22 @@ def direction(text: str) -> int | None:
 
 
 class Dates:
-    """Dates of one file. `order` is "dmy" or "mdy" and only matters where the year comes last."""
+    """Dates of one file. `order` is "dmy" or "mdy" and only matters where the year comes last; a profile's own
+    `format` comes before every guess."""
 
-    __slots__ = ("order",)
+    __slots__ = ("format", "order")
 
-    def __init__(self, order: str = "dmy") -> None:
+    def __init__(self, order: str = "dmy", format: str = "") -> None:
         self.order = order
+        self.format = format
 
     def read(self, value: object) -> date | None:
         if isinstance(value, str):
+            if self.format:
+                try:
+                    return datetime.strptime(value.strip()[:80], self.format).date()  # noqa: DTZ007 - a date as written, no instant
+                except ValueError:
+                    return None
             moment = getattr(value, "day", None)  # unix times in JSON
             return moment.date() if moment is not None else _read_date(value.strip(), self.order)
         if isinstance(value, datetime):

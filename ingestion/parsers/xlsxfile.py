@@ -129,7 +129,7 @@ def _column(letters: bytes) -> int:
     return number
 
 
-class _Workbook:
+class Workbook:
     """calamine, with its two ways of giving up (an error, or a panic on damaged parts) as one: `Unreadable`."""
 
     def __init__(self, file: BinaryIO) -> None:
@@ -158,7 +158,7 @@ def _calm() -> Iterator[None]:
 def parse(file: BinaryIO, profile: Profile | None = None) -> Events:
     """Events of a workbook: the first sheet that holds a table, or the one the profile names."""
     measure(file)
-    workbook = _Workbook(file)
+    workbook = Workbook(file)
     problem = ""
     for name in ([profile.sheet] if profile and profile.sheet else workbook.names)[:50]:
         try:

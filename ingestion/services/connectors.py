@@ -14,6 +14,7 @@ from ingestion.services.files import process_file, receive_file
 from operations.services import open_case, resolve_by_cause
 from payos.kernel import clock, tenancy
 from payos.kernel.breaker import Breaker, BreakerOpen
+from payos.kernel.errors import Problem
 
 MOST_FILES = 1_000
 LONGEST_BACKOFF = timedelta(hours=6)
@@ -72,6 +73,8 @@ def run_connector(*, connector: Connector) -> ConnectorRun:
             breaker.success()
         except BreakerOpen as error:
             run.error = str(error)
+        except Problem as problem:
+            run.error = problem.detail
         except ConnectorError as error:
             run.error = str(error)
             breaker.failure(str(error))
@@ -100,7 +103,7 @@ def _take_one(connector: Connector, remote: Remote, run: ConnectorRun, found: Fo
     content = remote.fetch(found)
     file, fresh = receive_file(
         content=io.BytesIO(content), name=found.name, partner_id=connector.partner_id, livemode=connector.livemode,
-        came_by=connector.name, format=connector.format, profile=connector.profile,
+        came_by=connector.name, format=connector.format, profile=connector.profile, profile_name=connector.profile_name,
     )  # fmt: skip
     if fresh or file.state == "received":
         run.fresh += 1

@@ -15,6 +15,7 @@ from django.db import connection, transaction
 from ingestion import registry
 from ingestion.models import SourceFile
 from ingestion.parsers.records import Unreadable
+from ingestion.services.profiles import find_profile
 from operations.services import open_case
 from payos.kernel import clock, ids
 from payos.kernel.errors import Problem
@@ -67,15 +68,25 @@ def receive_file(
     came_by: str = "upload",
     format: str = "",
     profile: dict[str, Any] | None = None,
+    profile_name: str = "",
 ) -> tuple[SourceFile, bool]:
-    """Keep a file; says whether it is new. The bytes are on disk before the row that names them commits."""
+    """Keep a file; says whether it is new. The bytes are on disk before the row that names them commits.
+
+    A named mapping profile is kept with the file as it is now, so that the file can be read the same way for ever.
+    """
+    if profile_name:
+        profile = find_profile(name=profile_name, partner_id=partner_id).as_dict()
     sha256, size = _keep_bytes(content)
     name = "".join(letter for letter in Path(name).name if letter.isprintable())[:200] or "unnamed"
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO ingestion_sourcefile AS f (id, created_at, partner_id, livemode, name, sha256, size, came_by, format, profile,"
             " facts, times_seen, state) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb, '{}', 1, 'received')"
-            " ON CONFLICT (partner_id, livemode, sha256) DO UPDATE SET times_seen = f.times_seen + 1 RETURNING id, times_seen",
+            " ON CONFLICT (partner_id, livemode, sha256) DO UPDATE SET times_seen = f.times_seen + 1,"
+            # What could not be read yet takes the format and mapping that come with it now; what was read keeps its own.
+            " format = CASE WHEN f.state IN ('received', 'quarantined') AND excluded.format <> '' THEN excluded.format ELSE f.format END,"
+            " profile = CASE WHEN f.state IN ('received', 'quarantined') THEN coalesce(excluded.profile, f.profile) ELSE f.profile END"
+            " RETURNING id, times_seen",
             [ids.uuid7(), clock.now(), partner_id, livemode, name, sha256, size, came_by[:60], format[:40], _json(profile)],
         )
         key, seen = cursor.fetchone()
@@ -99,11 +110,11 @@ def process_file(*, file: SourceFile) -> SourceFile:
                 facts |= handler(file=locked) or {}
             if facts.get("flags"):
                 state = "flagged"
-            _finish(locked, state, facts)
+            finish(locked, state, facts)
     except (Unreadable, Problem) as error:
         text = error.detail if isinstance(error, Problem) else str(error)
         with transaction.atomic():
-            _finish(file, "quarantined", {"error": text})
+            finish(file, "quarantined", {"error": text})
             open_case(
                 kind="file_quarantined",
                 cause_key=f"file:{file.pk}",
@@ -118,5 +129,5 @@ def process_file(*, file: SourceFile) -> SourceFile:
     return file
 
 
-def _finish(file: SourceFile, state: str, facts: dict[str, Any]) -> None:
+def finish(file: SourceFile, state: str, facts: dict[str, Any]) -> None:
     SourceFile.objects.filter(pk=file.pk).update(state=state, facts=facts, processed_at=clock.now())

@@ -120,7 +120,7 @@ class StatementLine(OptionalTenantModel):
     content = models.UUIDField(help_text="Hash of what the bank said.")
     occurrence = models.IntegerField(help_text="The how-manieth of equal lines on its day.")
     state = models.CharField(
-        max_length=10, default="open", choices=[("open", "Open"), ("matched", "Matched"), ("ignored", "Ignored"), ("booked", "Booked")]
+        max_length=10, default="open", choices=[("open", "Open"), ("matched", "Matched"), ("ignored", "Ignored"), ("booked", "Booked"), ("replaced", "Replaced")]
     )
 
     audit = "state"

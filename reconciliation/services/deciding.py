@@ -79,7 +79,7 @@ def match_by_hand(
         raise Problem("already_matched", "One of the items belongs to another match.") from None
     StatementLine.objects.filter(pk__in=[line.pk for line in lines]).update(state="matched")
     effects.book(account, [match.pk])
-    _explained(account, [str(line.pk) for line in lines], items)
+    explained(account, [str(line.pk) for line in lines], items)
     return match
 
 
@@ -118,7 +118,7 @@ def adjust_line(*, line: StatementLine, code: str, partner_id: uuid.UUID | None,
     posted = post(**who, kind="reconciliation.adjusted", legs=legs, description=reason, effective_at=day, subject=("statement_line", str(line.pk)))
     line.state = "booked"
     line.save(update_fields=["state"])
-    _explained(line.account, [str(line.pk)], [])
+    explained(line.account, [str(line.pk)], [])
     return posted
 
 
@@ -133,11 +133,11 @@ def ignore_line(*, line: StatementLine, reason: str) -> StatementLine:
     line.state = "ignored"
     with tenancy.acting(reason=reason):
         line.save(update_fields=["state"])
-    _explained(line.account, [str(line.pk)], [])
+    explained(line.account, [str(line.pk)], [])
     return line
 
 
-def _explained(account: BankAccount, lines: list[str], items: list[str]) -> None:
+def explained(account: BankAccount, lines: list[str], items: list[str]) -> None:
     """Discrepancies that were about these ends are settled now, and their cases with them."""
     rows = Discrepancy.objects.filter(account=account, state="open")
     gone = [row for row in rows if set(row.lines) & set(lines) or set(row.items) & set(items)]

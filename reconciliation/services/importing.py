@@ -94,6 +94,7 @@ class _Reader:
         self.statement: Statement | None = None
         self.account: BankAccount | None = None
         self.waiting: list[Line] = []
+        self.used: set[uuid.UUID] = set()
         self.seen: dict[uuid.UUID, int] = {}
         self.start: StatementStart | None = None
         self.first: date | None = None
@@ -126,13 +127,22 @@ class _Reader:
                 on=start.date or on or clock.now().date(), currency=self.account.currency, opening_minor=start.opening_minor,
                 file_name=self.name[:200], file_sha256=self.sha256, parser=self.parser[:60],
             )  # fmt: skip
-            known = Statement.objects.filter(
-                account=self.account, file_sha256=self.sha256, number=statement.number, on=statement.on, currency=statement.currency
-            ).first()
+            known = self._known(statement)
             if known is None:
                 statement.save(force_insert=True)
             self.statement = known or statement
+            self.used.add(self.statement.pk)
         return self.statement
+
+    def _known(self, statement: Statement) -> Statement | None:
+        """The same statement from an earlier reading of the file: of its day, else the next one in the file's order.
+
+        The day alone does not find it: it becomes the last day of the lines once they are read.
+        """
+        same = Statement.objects.filter(
+            account=statement.account, file_sha256=self.sha256, number=statement.number, currency=statement.currency
+        ).exclude(pk__in=self.used).order_by("id")  # fmt: skip
+        return same.filter(on=statement.on).first() or same.first()
 
     def _flush(self) -> None:
         if not self.waiting:
@@ -165,8 +175,8 @@ class _Reader:
             self.seen[content] = occurrence = self.seen.get(content, 0) + 1
             yield (
                 ids.uuid7(), day, line.booking_date, amount, line.currency if is_currency(line.currency) else statement.currency,
-                _clean(line.reference), json.dumps(line.references), _clean(line.counterparty), _clean(line.description),
-                line.type_code[:40], batch, fee, _clean(line.raw), content, occurrence,
+                clean(line.reference), json.dumps(line.references), clean(line.counterparty), clean(line.description),
+                line.type_code[:40], batch, fee, clean(line.raw), content, occurrence,
             )  # fmt: skip
 
     def _end(self, end: StatementEnd) -> None:
@@ -183,7 +193,8 @@ class _Reader:
             account=statement.account, file_sha256=self.sha256, number=statement.number, on=on, currency=statement.currency
         ).exclude(pk=statement.pk).exists():
             statement.on = on
-        if statement.state == "imported":
+        statement.parser = self.parser[:60]
+        if statement.state != "reconciled":
             _judge(statement)
         statement.save()
         self.done.statements.append(statement)
@@ -198,7 +209,7 @@ def _processor(line: Line) -> tuple[str, int | None, int]:
     return batch, abs(int(fee)) if isinstance(fee, int) and fee else None, line.amount_minor
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
     return text.replace("\x00", "")[:TEXT_LIMIT]
 
 
@@ -247,7 +258,8 @@ def _judge(statement: Statement) -> None:
         faults.append(("statement_gap", gap))
     key = f"statement:{statement.pk}"
     if faults:
-        statement.unbalance()
+        if statement.state != "out_of_balance":
+            statement.unbalance()
         open_case(
             kind=faults[0][0], cause_key=key, title=f"The statement of {statement.account} of {statement.on} does not add up"[:200],
             detail=" ".join(f"{text.capitalize()}." for _, text in faults), subject=("reconciliation.statement", str(statement.pk)),
@@ -255,7 +267,10 @@ def _judge(statement: Statement) -> None:
             amount_minor=_off(statement),
         )  # fmt: skip
     else:
-        statement.balance()
+        if statement.state == "imported":
+            statement.balance()
+        elif statement.state == "out_of_balance":
+            statement.rebalance()
         resolve_by_cause([key], resolution="balanced")
 
 

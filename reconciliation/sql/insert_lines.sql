@@ -7,4 +7,6 @@ SELECT n.id, %(now)s, %(partner)s, %(livemode)s, %(account)s, %(statement)s, n.v
   FROM unnest(%(c0)s::uuid[], %(c1)s::date[], %(c2)s::date[], %(c3)s::bigint[], %(c4)s::text[], %(c5)s::text[], %(c6)s::text[],
               %(c7)s::text[], %(c8)s::text[], %(c9)s::text[], %(c10)s::text[], %(c11)s::bigint[], %(c12)s::text[], %(c13)s::uuid[], %(c14)s::int[])
        AS n (id, value_on, booked_on, amount, currency, reference, refs, counterparty, description, type_code, batch_id, fee, raw, content, occurrence)
-ON CONFLICT (account_id, content, occurrence) DO NOTHING
+ON CONFLICT (account_id, content, occurrence)
+-- A line that a better reading set aside and that is brought again counts again; any other stays as it is.
+DO UPDATE SET state = 'open', statement_id = excluded.statement_id WHERE reconciliation_statementline.state = 'replaced'

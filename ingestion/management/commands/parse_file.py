@@ -1,4 +1,4 @@
-"""Read one file the way ingestion would, and print what is in it. Touches no database and starts none."""
+"""Read one file the way ingestion would, and print what is in it. The database is asked for a named mapping profile only."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from django.core.management.base import BaseCommand
 
 from ingestion.parsers import jsonout, registry
 from ingestion.parsers.amounts import currency_exponent
+from ingestion.parsers.processors import BUILT_IN
 from ingestion.parsers.profiles import Profile, ProfileError
 from ingestion.parsers.records import Flag, Line, Reject, StatementEnd, StatementStart, Unreadable
+from payos.kernel.errors import Problem
 
 
 class Command(BaseCommand):
@@ -24,18 +26,21 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("path", help="the file; - reads standard input")
         parser.add_argument("--format", help=f"do not sniff, read as one of: {', '.join(registry.formats())}")
-        parser.add_argument("--profile", help="a JSON file with a mapping profile (CSV, XLSX, JSON)")
+        parser.add_argument("--profile", help="a mapping profile by its name, or a JSON file with one (CSV, XLSX, JSON)")
+        parser.add_argument("--partner", default="", help="whose profile it is, where the name is not the platform's: par_...")
         parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            profile = _profile(options["profile"])
+            profile = _profile(options["profile"], options["partner"])
             source = sys.stdin.buffer if options["path"] == "-" else options["path"]
             parsed = registry.open_file(source, options["format"], profile)
             if options["json"]:
                 jsonout.write(parsed, self.stdout._out)  # type: ignore[attr-defined, arg-type]
             else:
                 self._show(parsed)
+        except Problem as problem:
+            self._fail(options, problem.detail)
         except (Unreadable, ProfileError) as error:
             self._fail(options, str(error))
         except OSError as error:
@@ -82,9 +87,12 @@ def _money(minor: int | None, currency: str) -> str:
     return f"{'-' if minor < 0 else ''}{text} {currency}"
 
 
-def _profile(path: str | None) -> Profile | None:
+def _profile(path: str | None, partner: str) -> Profile | None:
+    """A file that is there, else a built-in name, else one that is kept: only the last needs the database."""
     if not path:
         return None
+    if not Path(path).is_file() and not path.endswith(".json"):
+        return BUILT_IN[path][1] if path in BUILT_IN and not partner else _kept(path, partner)
     try:
         data = json.loads(Path(path).read_text("utf-8"))
     except ValueError as error:
@@ -95,3 +103,14 @@ def _profile(path: str | None) -> Profile | None:
         return Profile.from_dict(data)
     except (TypeError, ValueError) as error:
         raise ProfileError(f"{path}: {error}") from None
+
+
+def _kept(name: str, partner: str) -> Profile:
+    from ingestion.services import find_profile
+    from payos.kernel import ids
+
+    try:
+        partner_id = ids.decode("par", partner) if partner else None
+    except ids.InvalidId:
+        raise ProfileError(f"{partner!r} is no partner's id") from None
+    return find_profile(name=name, partner_id=partner_id)
