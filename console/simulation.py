@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
 import random
 import subprocess
 import sys
@@ -74,7 +75,7 @@ class Bank:
 
     def __init__(self, folder: Path, seed: int) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "sandbox", "--port", "0", "--data", str(folder), "--settlement-seconds", "0.05", "--seed", str(seed)],
+            [sys.executable, "-m", "sandbox", "--port", "0", "--data", str(folder), "--settlement-seconds", "0.05", "--seed", str(seed), "--parent", str(os.getpid())],
             cwd=settings.BASE_DIR, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         deadline = time.monotonic() + 30

@@ -117,12 +117,16 @@ def _storm(plan: Plan, nursery: Nursery, url: str, key: str, rails: list[str], p
     moments = sorted(rng.uniform(0, plan.seconds) for _ in range(plan.kills))
     started = time.monotonic()
     for number, moment in enumerate(moments):
-        time.sleep(max(0.0, started + moment - time.monotonic()))
+        while (left := started + moment - time.monotonic()) > 0:
+            nursery.revive(CHILDREN)
+            time.sleep(min(left, 1.0))
         target = rng.choices(names, weights)[0]
         killed[_kill(nursery, target)] += 1
         if number % 10 == 9:
             progress(f"{number + 1} kills")
-    sender.join()
+    while sender.is_alive():
+        nursery.revive(CHILDREN)
+        sender.join(1.0)
     return {**killed, "refused": [f"refused: {text}" for text in refused]}
 
 
@@ -162,9 +166,7 @@ def _valkey_pid() -> int | None:
 def _wait(bank: Bank, partner_id: Any, nursery: Nursery, timeout: float, progress: Callable[[str], None]) -> str:
     deadline, said, why = time.monotonic() + timeout, 0.0, ""
     while time.monotonic() < deadline:
-        for name in CHILDREN:
-            if not nursery.alive(name):
-                nursery.start(name)
+        nursery.revive(CHILDREN)
         connections.close_all()
         why = invariants.quiet(bank, partner_id) or _untold(partner_id)
         if not why:
