@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import ctypes
 import gc
 import os
 import signal
@@ -21,6 +22,7 @@ from sandbox.webhooks import Sender
 
 DEFAULT_KEY, DEFAULT_SECRET = "sandbox-key", "sandbox-secret"
 TICK, FOLDER_TICK = 0.01, 0.25
+PR_SET_PDEATHSIG = 1
 
 
 def log(text: str) -> None:
@@ -40,6 +42,7 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--settlement-seconds", type=float, default=0.2)
     parser.add_argument("--sftp-port", type=int, help="serve the folders over SFTP too (needs asyncssh); 0 takes a free one, written to DIR/sftp_port")
     parser.add_argument("--daily-statements", default="", metavar="FORMATS", help="print these at the end of each day, such as bai2,camt053")
+    parser.add_argument("--parent", type=int, metavar="PID", help="the process that starts it: when that one ends, however it ends, so does the bank")
     options = parser.parse_args(argv)
     options.daily = [form for form in options.daily_statements.split(",") if form]
     if unknown := set(options.daily) - set(FORMATS):
@@ -92,9 +95,20 @@ async def serve(options: argparse.Namespace) -> None:
     books.close()
 
 
+def end_with(parent: int) -> None:
+    """Ask the kernel to end this process together with its parent; leave at once if that one has ended already."""
+    if sys.platform.startswith("linux"):
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:
+        sys.exit(f"process {parent}, which started the bank, is gone")
+
+
 def main() -> None:
+    options = arguments()
+    if options.parent is not None:
+        end_with(options.parent)
     gc.freeze()
-    asyncio.run(serve(arguments()))
+    asyncio.run(serve(options))
 
 
 if __name__ == "__main__":

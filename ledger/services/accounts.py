@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable
-from functools import lru_cache
 from typing import Any
 
 from django.db import connection, transaction
@@ -55,17 +54,23 @@ def account_open(
     return Account.objects.get(partner_id=partner_id, livemode=livemode, code=code, currency=currency, branch_id=branch_id)  # type: ignore[misc]
 
 
-# Keys and ids of accounts never change, so a process may remember them; whether one is open the database checks.
-@lru_cache(maxsize=50_000)
-def _remembered(key: Key) -> uuid.UUID:
-    partner_id, livemode, code, currency, branch_id = key
-    found = Account.objects.filter(
-        partner_id=partner_id, livemode=livemode, code=code, currency=currency, branch_id=branch_id
-    ).values_list("id", flat=True)
-    account_id = found.first()
-    if account_id is None:
-        raise LookupError(key)
-    return account_id
+# Keys and ids of accounts never change, so a process may remember them; whether one is open the database checks. Only what
+# is committed is remembered: an account that the caller's transaction opened is gone again when that rolls back.
+_remembered: dict[Key, uuid.UUID] = {}
+MOST_REMEMBERED = 50_000
+
+
+def _remember(key: Key, account_id: uuid.UUID) -> None:
+    if len(_remembered) >= MOST_REMEMBERED:
+        _remembered.clear()
+    _remembered[key] = account_id
+
+
+def forget(account_ids: Iterable[uuid.UUID]) -> None:
+    """The database refused these: whatever was remembered of them is read again (a database may have been restored)."""
+    refused = set(account_ids)
+    for key in [key for key, account_id in list(_remembered.items()) if account_id in refused]:
+        _remembered.pop(key, None)
 
 
 def account_for(
@@ -75,12 +80,22 @@ def account_for(
     key = (partner_id, livemode, code, currency, branch_id)
     if connection.in_atomic_block and connection.needs_rollback:
         raise Problem("conflict", "The transaction is being rolled back.")
-    try:
-        return _remembered(key)
-    except LookupError:
-        return account_open(
-            partner_id=partner_id, livemode=livemode, code=code, currency=currency, branch_id=branch_id
-        ).pk
+    account_id = _remembered.get(key)
+    if account_id is None:
+        account_id = _found_or_opened(key)
+        # Outside a transaction this runs now; inside one when it commits, and never where it (or a savepoint) rolls back.
+        transaction.on_commit(lambda: _remember(key, account_id))
+    return account_id
+
+
+def _found_or_opened(key: Key) -> uuid.UUID:
+    partner_id, livemode, code, currency, branch_id = key
+    found = Account.objects.filter(
+        partner_id=partner_id, livemode=livemode, code=code, currency=currency, branch_id=branch_id
+    ).values_list("id", flat=True).first()
+    if found is not None:
+        return found
+    return account_open(partner_id=partner_id, livemode=livemode, code=code, currency=currency, branch_id=branch_id).pk
 
 
 def account_ids(

@@ -13,24 +13,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-import psycopg
 from django.conf import settings
 from django.db import connection, transaction
 
 from ledger.errors import as_problems
 from ledger.models import Layer
-from ledger.services import arrays
+from ledger.services import accounts, arrays, wire
 from payos.kernel import clock, ids, tenancy
 from payos.kernel.errors import Problem
 
 LARGEST_BATCH = 20_000
 MOST_LEGS = 10_000
-CALL = (
-    "SELECT ordinal, existing, same FROM ledger_post(%s::text[], %s::uuid[], %s::uuid[], %s::boolean[], %s::text[],"
-    " %s::text[], %s::timestamptz[], %s::timestamptz, %s::text[], %s::text[], %s::text[], %s::text[], %s::uuid[],"
-    " %s::uuid[], %s::timestamptz[], %s::text[], %s::int[], %s::smallint[], %s::uuid[], %s::bigint[], %s::smallint[],"
-    " %s::text)"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +143,6 @@ def fingerprint(posting: Posting) -> str:
 
 
 def _call(partner_id: uuid.UUID | None, livemode: bool, postings: Sequence[Posting], on_conflict: str) -> list[Posted]:
-    count = len(postings)
     numbers: list[int] = []
     lines: list[int] = []
     legs: list[Leg] = []
@@ -161,11 +153,29 @@ def _call(partner_id: uuid.UUID | None, livemode: bool, postings: Sequence[Posti
         numbers += [number] * size
         lines += range(1, size + 1)
         legs += posting.legs
+    try:
+        rows = _send(partner_id, livemode, postings, numbers, lines, legs, on_conflict)
+    except Problem as problem:
+        if problem.code == "account_refused":
+            accounts.forget(leg.account_id for leg in legs)
+        raise
+    known = {ordinal: existing for ordinal, existing, same in rows}
+    return [
+        Posted(known[number], duplicate=True) if number in known else Posted(posting.id)
+        for number, posting in enumerate(postings, 1)
+    ]
+
+
+def _send(
+    partner_id: uuid.UUID | None, livemode: bool, postings: Sequence[Posting], numbers: list[int], lines: list[int],
+    legs: Sequence[Leg], on_conflict: str,
+) -> list[tuple[int, uuid.UUID, bool]]:
+    count = len(postings)
     now = clock.now().isoformat()
     alone = not connection.in_atomic_block
-    rows = _execute(
+    return _execute(
         (
-            arrays.texts(tenancy.current().settings().values()) if alone else None,
+            _claims() if alone else None,
             arrays.uuids([p.id for p in postings]),
             arrays.repeated(partner_id.hex if partner_id else "NULL", count),
             arrays.repeated("t" if livemode else "f", count),
@@ -190,23 +200,26 @@ def _call(partner_id: uuid.UUID | None, livemode: bool, postings: Sequence[Posti
         ),
         alone,
     )
-    known = {ordinal: existing for ordinal, existing, same in rows}
-    return [
-        Posted(known[number], duplicate=True) if number in known else Posted(posting.id)
-        for number, posting in enumerate(postings, 1)
-    ]
 
 
-def _execute(parameters: tuple[str | None, ...], alone: bool) -> list[tuple[int, uuid.UUID, bool]]:
-    """One round trip, bound by the server. Alone, the function itself sets the scope for the length of its statement."""
+def _execute(parameters: wire.Parameters, alone: bool) -> list[wire.Row]:
+    """One round trip, bound by the server. Alone, the function itself checks the scope that came with the call."""
     connection.ensure_connection()
     if not alone:
         connection.validate_no_broken_transaction()
         connection.apply_scope()  # type: ignore[attr-defined]
     raw = connection.connection
-    if settings.EMBEDDED and raw.prepare_threshold is None:
-        # Poolers in transaction mode may not know prepared statements; our own server does. Django's cursors bind on
-        # the client and are not touched by this.
-        raw.prepare_threshold = 5
     with as_problems(), connection.wrap_database_errors:
-        return psycopg.Cursor(raw).execute(CALL, parameters).fetchall()
+        if settings.EMBEDDED and alone and raw.autocommit:
+            return wire.prepared(raw, parameters)
+        if settings.EMBEDDED and raw.prepare_threshold is None:
+            # Django's cursors bind on the client and are not touched by this.
+            raw.prepare_threshold = 5
+        return wire.through_cursor(raw, parameters)
+
+
+def _claims() -> str:
+    """For whom the caller acts, as much of it as the ledger asks about."""
+    scope = tenancy.current()
+    mode = "" if scope.livemode is None else "true" if scope.livemode else "false"
+    return f'{{"{scope.partner_id or ""}","{mode}","{"on" if scope.platform else ""}"}}'

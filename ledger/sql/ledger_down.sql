@@ -1,11 +1,10 @@
-DROP FUNCTION IF EXISTS ledger_post(text[], uuid[], uuid[], boolean[], text[], text[], timestamptz[], timestamptz, text[], text[], text[], text[], uuid[], uuid[], timestamptz[], text[], int[], smallint[], uuid[], bigint[], smallint[], text);
 DROP TRIGGER IF EXISTS ledger_account_added ON ledger_account;
 DROP TRIGGER IF EXISTS ledger_transaction_added ON ledger_transaction;
 DROP TRIGGER IF EXISTS ledger_entry_added ON ledger_entry;
 DROP TRIGGER IF EXISTS ledger_transaction_append_only ON ledger_transaction;
 DROP TRIGGER IF EXISTS ledger_entry_append_only ON ledger_entry;
 DROP TRIGGER IF EXISTS ledger_seal_append_only ON ledger_seal;
-DROP FUNCTION IF EXISTS ledger_account_added(), ledger_transaction_added(), ledger_entry_added(), ledger_refuse_change();
+DROP FUNCTION IF EXISTS ledger_account_added(), ledger_transaction_added(), ledger_refuse_change();
 DROP FUNCTION IF EXISTS ledger_move_holds(uuid[]);
 DROP FUNCTION IF EXISTS ledger_book(uuid, boolean);
 DROP INDEX IF EXISTS ledger_transaction_order;

@@ -9,6 +9,7 @@ import ctypes
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
@@ -80,7 +81,16 @@ def _serve(port: int) -> None:
         def log_message(self, *_: object) -> None:
             """The application logs requests itself."""
 
-    make_server("127.0.0.1", port, application, Server, Quiet).serve_forever()
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            server = make_server("127.0.0.1", port, application, Server, Quiet)
+            break
+        except OSError:  # the port of a process that was just killed may take a moment to be free
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+    server.serve_forever()
 
 
 if __name__ == "__main__":

@@ -12,11 +12,12 @@ import sys
 import threading
 import time
 import urllib.request
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-QUEUES = "default,settlement,webhooks"
+GONE_WITHIN = 10.0
 
 
 def free_port() -> int:
@@ -49,8 +50,18 @@ class Nursery:
             return self.pids[name]
 
     def kill(self, name: str) -> None:
+        """SIGKILL, and wait until it is gone: what comes next may want the port that it holds until then."""
         with contextlib.suppress(ProcessLookupError, KeyError):
             os.killpg(self.pids[name], signal.SIGKILL)
+        deadline = time.monotonic() + GONE_WITHIN
+        while self.alive(name) and time.monotonic() < deadline:
+            time.sleep(0.005)
+
+    def revive(self, names: Iterable[str]) -> None:
+        """What a supervisor does: whoever is not there is started."""
+        for name in names:
+            if not self.alive(name):
+                self.start(name)
 
     def alive(self, name: str) -> bool:
         try:
@@ -77,7 +88,8 @@ class Bank:
         self.url = f"http://127.0.0.1:{self.port}"
         self.process = subprocess.Popen(
             [sys.executable, "-m", "sandbox", "--port", str(self.port), "--data", str(folder), "--seed", str(seed), "--webhook-url", webhook_url,
-             "--webhook-secret", secret, "--settlement-seconds", "0.3", "--webhook-retry-base", "0.5"],
+             "--webhook-secret", secret, "--settlement-seconds", "0.3", "--webhook-retry-base", "0.5",
+             "--parent", str(os.getpid())],
             cwd=ROOT, stdout=subprocess.DEVNULL, stderr=(folder / "bank.log").open("ab"),
         )  # fmt: skip
         deadline = time.monotonic() + 60
@@ -95,7 +107,7 @@ class Bank:
             self.url + path, None if body is None else json.dumps(body).encode(), method=method,
             headers={"Authorization": "Bearer sandbox-key", "Content-Type": "application/json"},
         )  # fmt: skip
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=30) as answer:  # nosec B310 # the bank that this process started, on loopback
             found: dict[str, Any] = json.loads(answer.read() or b"{}")
             return found
 

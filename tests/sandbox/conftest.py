@@ -41,7 +41,7 @@ class Bank:
         port = self.data / "port"
         port.unlink(missing_ok=True)
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "sandbox", "--port", "0", "--data", str(self.data), *self.options],
+            [sys.executable, "-m", "sandbox", "--port", "0", "--data", str(self.data), "--parent", str(os.getpid()), *self.options],
             cwd=ROOT, env={"PATH": os.environ["PATH"]}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
         )  # fmt: skip
         wait_for(lambda: (port.exists() and port.read_text()) or self.process.poll() is not None, "the bank to start")

@@ -249,6 +249,28 @@ def test_two_banks_never_share_books(bank):
     assert second.returncode != 0 and b"locked" in second.stderr
 
 
+def test_a_bank_ends_with_the_process_that_started_it(tmp_path):
+    starts = (
+        "import os, subprocess, sys, time\n"
+        "subprocess.Popen([sys.executable, '-m', 'sandbox', '--port', '0', '--data', sys.argv[1], '--parent', str(os.getpid())],"
+        " stdout=subprocess.DEVNULL)\n"
+        "time.sleep(60)"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", starts, str(tmp_path)], cwd=ROOT)
+    try:
+        port = tmp_path / "port"
+        wait_for(lambda: port.exists() and port.read_text(), "the bank to start")
+    finally:
+        parent.kill()
+        parent.wait(10)
+
+    def answers() -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", int(port.read_text()))) == 0
+
+    wait_for(lambda: not answers(), "the bank to end")
+
+
 def test_settings_survive_a_restart(bank):
     bank.faults(reject=1.0)
     bank.client.post("/clock", json={"now": "2027-03-01T12:00:00Z"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -27,7 +28,7 @@ class Bank:
             self.port = probe.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "sandbox", "--port", str(self.port), "--data", str(folder), "--settlement-seconds", "0.05", "--seed", "7", *options],
+            [sys.executable, "-m", "sandbox", "--port", str(self.port), "--data", str(folder), "--settlement-seconds", "0.05", "--seed", "7", "--parent", str(os.getpid()), *options],
             cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )
         deadline = time.monotonic() + 20
