@@ -17,6 +17,7 @@ from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from operations.services import request_approval
+from partners.models import Partner
 from payos.kernel import clock
 from payos.kernel.admin import PayosModelAdmin, ReadOnlyModelAdmin
 from payos.kernel.errors import Problem
@@ -34,6 +35,7 @@ from reconciliation.models import (
     StatementLine,
     Suggestion,
 )
+from reconciliation.services import booking
 
 WORK = "reconciliation.work_reconciliation"
 
@@ -55,9 +57,13 @@ class ReportForm(DialogForm):
 class AdjustForm(ReasonForm):
     code = forms.ChoiceField(
         label="Against",
-        choices=[("suspense", "Suspense"), ("rail:costs", "Costs of rails"), ("writeoffs", "Write-offs"), ("fees:income", "Fees earned"), ("equity", "Opening balances")],
+        choices=list(booking.BOOK_TO.items()),
         widget=UnfoldAdminSelectWidget,
     )
+    partner = forms.ModelChoiceField(
+        Partner.objects.filter(active=True), required=False, widget=UnfoldAdminSelectWidget,
+        help_text="Whose books it goes to, where the account carries many partners' money",
+    )  # fmt: skip
 
 
 @admin.register(BankAccount)
@@ -158,13 +164,19 @@ class StatementLineAdmin(ReadOnlyModelAdmin):
 
     @action(
         description="Book it", icon="post_add", permissions=["work"],
-        dialog={"title": "Book a line that is nobody's", "description": "Posts cash against the chosen account.", "form_class": AdjustForm, "form_submit_text": "Book"},
+        dialog={"title": "Book a line that is nobody's", "description": "Posts cash against the chosen account; over your limit a second person is asked.", "form_class": AdjustForm, "form_submit_text": "Book"},
     )  # fmt: skip
     def book(self, request: HttpRequest, form: AdjustForm, object_id: str) -> HttpResponse:
         line = StatementLine.objects.get(pk=object_id)
         try:
-            posted = services.adjust_line(line=line, code=form.cleaned_data["code"], partner_id=None, reason=form.cleaned_data["reason"])
-            messages.success(request, f"Booked as {posted.public_id}.")
+            owner = form.cleaned_data["partner"]
+            posted, asked = booking.book_line(
+                line=line, code=form.cleaned_data["code"], partner=str(owner.pk) if owner else "", reason=form.cleaned_data["reason"], user=request.user
+            )
+            if asked is not None:
+                messages.info(request, f"Over what you may book alone: {asked.public_id} waits for a second person.")
+                return redirect(reverse("admin:operations_approval_change", args=[asked.pk]))
+            messages.success(request, f"Booked as {posted}.")
         except Problem as problem:
             messages.error(request, problem.detail)
         return _back(request, "reconciliation_statementline_change", object_id)

@@ -35,7 +35,7 @@ def insert_rows(model: type[models.Model], rows: Sequence[dict[str, Any]], colum
     table, names = model._meta.db_table, ", ".join(f'"{column}"' for column in columns)
     with connection.cursor() as cursor:
         cursor.execute(
-            f'INSERT INTO "{table}" ({names}) SELECT {names} FROM json_populate_recordset(NULL::"{table}", %s::json)',
+            f'INSERT INTO "{table}" ({names}) SELECT {names} FROM json_populate_recordset(NULL::"{table}", %s::json)',  # nosec B608 # table and columns come from the model
             [json.dumps(rows, default=str)],
         )
 
@@ -50,6 +50,6 @@ def update(model: type[models.Model], objects: Iterable[Any], names: Sequence[st
     sets = ", ".join(f'"{field.column}" = n."{field.column}"' for field in fields)  # type: ignore[union-attr]
     with connection.cursor() as cursor:
         cursor.execute(
-            f'UPDATE "{table}" AS t SET {sets} FROM json_populate_recordset(NULL::"{table}", %s::json) AS n WHERE t.id = n.id',
+            f'UPDATE "{table}" AS t SET {sets} FROM json_populate_recordset(NULL::"{table}", %s::json) AS n WHERE t.id = n.id',  # nosec B608 # table and columns come from the model
             [json.dumps(rows, default=str)],
         )

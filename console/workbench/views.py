@@ -19,6 +19,7 @@ from partners.models import Partner
 from payos.kernel.adminsite import register_page
 from payos.kernel.currencies import EXPONENTS
 from payos.kernel.errors import Problem
+from reconciliation.services import booking
 
 LIST = "admin:operations_case_changelist"
 
@@ -41,7 +42,7 @@ def workbench(request: HttpRequest, key: uuid.UUID) -> HttpResponse:
         currency=laid.account.currency,
         exponent=EXPONENTS[laid.account.currency],
         why=[(one.confidence, bench.in_words(one.reason, laid.account.currency)) for one in laid.suggestions],
-        book_to=actions.BOOK_TO.items(),
+        book_to=booking.BOOK_TO.items(),
         partners=Partner.objects.order_by("name")[:500] if laid.account.partner_id is None else [],
         may_work=request.user.has_perm(actions.MAY),  # type: ignore[union-attr]
         q=request.GET.get("q", ""),

@@ -24,6 +24,7 @@ from payos.kernel import clock, tenancy
 from payos.kernel.errors import Problem
 from reconciliation import services
 from reconciliation.models import BankAccount, Match, StatementLine
+from reconciliation.services import booking
 from settlement.models import Transfer
 from tests.reconciliation.test_loop import mt940, transfers, upload
 
@@ -137,7 +138,7 @@ def test_a_line_of_nobody_is_booked_with_a_preview_and_reversed_by_undo(day: lis
     assert [(row["account"], row["direction"], row["amount_minor"]) for row in shown["entries"]] == [("cash:sandbox", "debit", 777), ("suspense", "credit", 777)]
     assert actions.book(case=case, user=olga, line=line, code="suspense", partner="", reason="ask the bank").endswith("waits for a second person.")
     operations.decide_approval(approval=Approval.objects.get(), user=_approver(), approve=False, note="book it yourself")
-    ApprovalLimit.objects.create(action=actions.ADJUST, role=roles.OPERATOR, currency="USD", limit_minor=1000)
+    ApprovalLimit.objects.create(action=booking.ADJUST, role=roles.OPERATOR, currency="USD", limit_minor=1000)
     before = balance("suspense")
     actions.book(case=case, user=olga, line=line, code="suspense", partner="", reason="ask the bank")
     assert balance("suspense") - before == -777

@@ -104,6 +104,32 @@ def test_a_statement_settles_the_books_to_the_cent(rail, funded, account):  # no
     assert match.confidence >= 90 and match.reason["reference"]
 
 
+def test_a_payment_that_the_bank_confirms_clears_its_receivable_and_is_told_of_once(partner, account):
+    from ingestion.models import Payment
+    from ingestion.services import recording
+    from payos.kernel.models import OutboxEvent
+
+    BankAccount.objects.filter(pk=account.pk).update(channels=["card"])
+    account.refresh_from_db()
+    today = clock.now().date()
+    payments = [recording.PaymentIn(f"ORDER-77{n}", 8450, "USD", clock.now(), "card", "L-1") for n in range(3)]
+    made = [recording.record(partner_id=partner.pk, livemode=False, source="core", payment=payment) for payment in payments]
+    upload(mt940(today, 0, [(8450, payment.reference_number) for payment in payments]), "in.sta", partner.pk)
+    services.run_account(account=account)
+    assert set(Payment.objects.values_list("state", flat=True)) == {"reconciled"}
+    receivable = Account.objects.get(partner=partner, livemode=False, code="receivable:card", currency="USD")
+    assert selectors.balance(receivable).posted_minor == 0
+    told = OutboxEvent.objects.filter(event_type="payment.settled")
+    assert sorted(event.aggregate_id for event in told) == sorted(f"payment:{one.payment_id}" for one in made)
+    said = told.get(aggregate_id=f"payment:{made[0].payment_id}").payload["payment"]
+    assert (said["amount"], said["currency"], said["reference_number"]) == ("84.50", "USD", "ORDER-770")
+    # Taken back and confirmed again: the money did not come in twice.
+    match = Match.objects.first()
+    services.unmatch(match=match, reason="wrong line")
+    services.run_account(account=account)
+    assert set(Payment.objects.values_list("state", flat=True)) == {"reconciled"} and told.count() == 3
+
+
 def test_the_same_file_and_an_overlapping_statement_add_only_what_is_new(rail, funded, account):  # noqa: F811
     day = clock.now().date()
     content = mt940(day, 0, [(100, "A"), (200, "B"), (200, "B")])
