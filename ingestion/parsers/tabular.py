@@ -15,7 +15,17 @@ from datetime import date
 
 from ingestion.parsers.amounts import currency_exponent, known_currency
 from ingestion.parsers.layout import Layout
-from ingestion.parsers.records import AmountError, Events, Flag, Line, Reject, StatementEnd, StatementStart, clip
+from ingestion.parsers.records import (
+    AmountError,
+    Events,
+    Flag,
+    Line,
+    Position,
+    Reject,
+    StatementEnd,
+    StatementStart,
+    clip,
+)
 from ingestion.parsers.values import direction
 
 #: A row with its 1-based number in the file. Every cell is text: a reader turns numbers and dates into it.
@@ -309,7 +319,7 @@ class _State:
         self.balances = 0
         self.first_balance = self.first_amount = self.last_balance = self.last_amount = 0
         self.up = self.down = True
-        self.break_at: object = None
+        self.break_at: Position | None = None
 
     def add(self, line: Line) -> None:
         self.lines += 1
@@ -344,7 +354,7 @@ class _State:
                 ok = (self.up or self.down) and opening + self.sum == closing
             controls["running_balance"] = {"stated": closing, "found": opening + self.sum, "ok": bool(ok)}
             if ok is False:
-                yield Flag(self.break_at or "end", "running_balance", f"account {self.account}: the running balance does not follow the"  # type: ignore[arg-type]
+                yield Flag(self.break_at or "end", "running_balance", f"account {self.account}: the running balance does not follow the"
                            f" amounts (first seen at row {self.break_at})")  # fmt: skip
         yield StatementEnd(self.account, self.currency, opening, closing, ok, self.lines, self.sum, date=self.last,
                            controls=controls)  # fmt: skip

@@ -6,7 +6,7 @@ import json
 import sys
 from argparse import ArgumentParser
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO, cast
 
 from django.core.management.base import BaseCommand
 
@@ -36,7 +36,7 @@ class Command(BaseCommand):
             source = sys.stdin.buffer if options["path"] == "-" else options["path"]
             parsed = registry.open_file(source, options["format"], profile)
             if options["json"]:
-                jsonout.write(parsed, self.stdout._out)  # type: ignore[attr-defined, arg-type]
+                jsonout.write(parsed, cast(TextIO, vars(self.stdout)["_out"]))  # past Django's line endings
             else:
                 self._show(parsed)
         except Problem as problem:
