@@ -32,6 +32,11 @@ from ingestion.parsers.values import direction
 Row = tuple[int, list[str]]
 Rows = Callable[[], Iterable[Row]]
 
+_CARRIED = re.compile(
+    r"(opening|closing|begin\w*|end|ending|start\w*|previous|initial|final|old|new) balance|balance (brought|carried|forward|b/f|c/f)|(brought|carried) forward|\bb/f\b|\bc/f\b"
+    r"|(alter |neuer |anfangs|end|vorheriger |begin|eind)saldo|\b(alter|neuer) saldo|saldo (inicial|final|anterior|iniziale|finale|poczatkowe|koncowe)|(ancien|nouveau) solde|solde (initial|final|precedent|précédent)|kontostand",
+    re.IGNORECASE,
+)
 MAX_KEYS = 64
 MAX_UNIQUE = 2_000_000
 _TOTALS = re.compile(
@@ -301,11 +306,21 @@ class Table:
         cells = [part for cell in row if (part := cell.strip())]
         text = " ".join(cells)
         at = self.at_booking
+        if self.layout.header_row >= 0 and [cell.strip() for cell in row[: self.width]] == [name.strip() for name in self.layout.names]:
+            return Flag(number, "header_again", "the header is repeated")
+        if _CARRIED.search(text[:400]) and not self._has_amount(row):
+            return Flag(number, "totals_row", clip(text, 200))
         if (at is None or at >= len(row) or self._date(row[at]) is None) and _TOTALS.search(text[:400]):
             return Flag(number, "totals_row", clip(text, 200))
         if len(cells) == 1 and self.layout.width() > 2:
             return Flag(number, "note_row", clip(text, 200))
         return None
+
+
+    def _has_amount(self, row: list[str]) -> bool:
+        """Something stands where the movement would; a running balance is none."""
+        places = [self.at_amount, self.at_credit, self.at_debit, *(at for _, at in self.terms)]
+        return any(any(char in "123456789" for char in _cell(row, at)) for at in places if at is not None)
 
 
 class _State:

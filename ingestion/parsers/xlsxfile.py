@@ -23,7 +23,7 @@ from ingestion.parsers.records import Events, Flag, Unreadable
 from ingestion.parsers.tabular import Row, Table
 from ingestion.parsers.values import cell_text
 
-VERSION = "1"
+VERSION = "2"
 MAX_FILE = 64 << 20
 MAX_UNPACKED = 512 << 20
 MAX_ENTRIES = 2000
