@@ -25,6 +25,8 @@ from ingestion.parsers.values import (
 SAMPLE_ROWS = 400
 #: A preamble longer than this is no preamble.
 MAX_PREAMBLE = 100
+#: As many as a spreadsheet can have.
+MAX_COLUMNS = 16_384
 
 _CURRENCY_IN_NAME = re.compile(r"\b([A-Z]{3})\b")
 _IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{1,4}){3,8}\b")
@@ -62,6 +64,9 @@ def texts(row: Sequence[object]) -> list[str]:
 
 def find(rows: Sequence[Sequence[object]], profile: Profile | None, delimiter: str = "") -> Layout:
     """The layout of a file, from its first rows."""
+    wide = max(map(len, rows), default=0)
+    if wide > MAX_COLUMNS:
+        raise Unreadable(f"a row has {wide} columns; a statement has at most {MAX_COLUMNS}: is the delimiter right?")
     sample = [texts(row) for row in rows]
     if profile is not None:
         return _by_profile(sample, profile)
