@@ -22,6 +22,7 @@ from payos.kernel import clock
 from payos.kernel.admin import PayosModelAdmin, ReadOnlyModelAdmin
 from payos.kernel.errors import Problem
 from payos.kernel.forms import DialogForm, ReasonForm
+from payos.kernel.money import MoneyError, parse_minor
 from payos.kernel.money import display as money
 from reconciliation import exports, selectors, services
 from reconciliation.models import (
@@ -64,6 +65,12 @@ class AdjustForm(ReasonForm):
         Partner.objects.filter(active=True), required=False, widget=UnfoldAdminSelectWidget,
         help_text="Whose books it goes to, where the account carries many partners' money",
     )  # fmt: skip
+
+
+class SplitForm(ReasonForm):
+    amounts = forms.CharField(
+        label="Amounts", widget=UnfoldAdminTextInputWidget, help_text="With the sign of the line, separated by spaces, for example -60.00 -40.00"
+    )
 
 
 @admin.register(BankAccount)
@@ -151,7 +158,7 @@ class StatementLineAdmin(ReadOnlyModelAdmin):
     list_select_related = ["account"]
     search_fields = ["=reference", "description"]
     date_hierarchy = "value_on"
-    actions_detail = ["book", "set_aside"]
+    actions_detail = ["book", "set_aside", "split", "join"]
     has_work_permission = _work
 
     @display(description="Amount", ordering="amount_minor")
@@ -189,6 +196,33 @@ class StatementLineAdmin(ReadOnlyModelAdmin):
         try:
             services.ignore_line(line=StatementLine.objects.get(pk=object_id), reason=form.cleaned_data["reason"])
             messages.success(request, "The line is set aside.")
+        except Problem as problem:
+            messages.error(request, problem.detail)
+        return _back(request, "reconciliation_statementline_change", object_id)
+
+
+    @action(
+        description="Split", icon="call_split", permissions=["work"],
+        dialog={"title": "Split the line", "description": "Into parts that are matched or booked one by one.", "form_class": SplitForm, "form_submit_text": "Split"},
+    )  # fmt: skip
+    def split(self, request: HttpRequest, form: SplitForm, object_id: str) -> HttpResponse:
+        line = StatementLine.objects.get(pk=object_id)
+        try:
+            amounts = [parse_minor(text, line.currency) for text in form.cleaned_data["amounts"].split()]
+            parts = services.split_line(line=line, amounts=amounts, reason=form.cleaned_data["reason"])
+            messages.success(request, f"Split into {', '.join(part.public_id for part in parts)}.")
+        except (Problem, MoneyError) as problem:
+            messages.error(request, getattr(problem, "detail", "") or f"An amount cannot be read: {problem}")
+        return _back(request, "reconciliation_statementline_change", object_id)
+
+    @action(
+        description="Put together", icon="call_merge", permissions=["work"],
+        dialog={"title": "Put the line together again", "description": "While none of its parts is decided.", "form_class": ReasonForm, "form_submit_text": "Put together"},
+    )  # fmt: skip
+    def join(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
+        try:
+            services.join_line(line=StatementLine.objects.get(pk=object_id), reason=form.cleaned_data["reason"])
+            messages.success(request, "The line is whole and open again.")
         except Problem as problem:
             messages.error(request, problem.detail)
         return _back(request, "reconciliation_statementline_change", object_id)

@@ -58,6 +58,30 @@ def match(*, case: Case, user: Any, lines: Sequence[str], items: Sequence[str], 
 
 
 @transaction.atomic
+def match_in_part(*, case: Case, user: Any, lines: Sequence[str], items: Sequence[str], note: str) -> str:
+    """One line pays for these and for more: the part that they explain is matched, the rest stays open on this case."""
+    operations.claim(case=case, user=user)
+    account = bench.discrepancy_of(case).account
+    picked, items = pick_lines(account, lines), list(dict.fromkeys(items))
+    if len(picked) != 1 or not items:
+        raise Problem("unprocessable", "Pick exactly one line and what it pays for in part.")
+    (line,) = picked
+    rest = deciding.residual(lines=picked, items=items)
+    if rest == 0 or (rest > 0) != (line.amount_minor > 0) or abs(rest) >= abs(line.amount_minor):
+        raise Problem("not_balanced", "What is picked must be less than the line and of the same sign.", residual_minor=rest)
+    part, left = services.split_line(line=line, amounts=[line.amount_minor - rest, rest], reason=note)
+    discrepancy = bench.discrepancy_of(case)
+    discrepancy.lines = [key for key in discrepancy.lines if key != str(part.pk)]
+    discrepancy.items = [key for key in discrepancy.items if key not in items]
+    discrepancy.expected_minor, discrepancy.actual_minor = 0, rest
+    discrepancy.save(update_fields=["lines", "items", "expected_minor", "actual_minor"])
+    made = services.match_by_hand(account=account, lines=[part], items=items, note=note)
+    shown = money.display(rest, account.currency)
+    operations.comment(case=case, user=user, text=f"Matched in part as {made.public_id}; {shown} stay open as {left.public_id}. {note}")
+    return f"Matched in part as {made.public_id}; {shown} stay open."
+
+
+@transaction.atomic
 def book(*, case: Case, user: Any, line: str, code: str, partner: str, reason: str) -> str:
     """Book a line that is nobody's; over the limit a second person is asked."""
     operations.claim(case=case, user=user)

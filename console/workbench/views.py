@@ -64,6 +64,8 @@ def act(request: HttpRequest, key: uuid.UUID, name: str) -> HttpResponse:
             return actions.match(
                 case=case, user=request.user, lines=post.getlist("line"), items=post.getlist("item"), note=post.get("reason", ""), write_off=name == "write_off"
             )
+        if name == "match_in_part":
+            return actions.match_in_part(case=case, user=request.user, lines=post.getlist("line"), items=post.getlist("item"), note=post.get("reason", ""))
         if name in {"book", "set_aside"}:
             lines = post.getlist("line")
             if len(lines) != 1:
@@ -73,7 +75,8 @@ def act(request: HttpRequest, key: uuid.UUID, name: str) -> HttpResponse:
             return actions.book(case=case, user=request.user, line=lines[0], code=post.get("code", ""), partner=post.get("partner", ""), reason=post.get("reason", ""))
         raise Problem("unprocessable", f"{name[:30]!r} is no act of the workbench.")
 
-    return answer(request, run, _next(case), next=_next(case), rule=reverse("admin:console_workbench_rule", args=[case.pk]))
+    following = reverse("admin:console_workbench", args=[case.pk]) if name == "match_in_part" else _next(case)
+    return answer(request, run, following, next=following, rule=reverse("admin:console_workbench_rule", args=[case.pk]))
 
 
 @require_POST
