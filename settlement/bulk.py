@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import psycopg
 from django.db import connection, models
 
 from payos.kernel.crypto import EncryptedTextField, encrypt
@@ -29,15 +30,30 @@ def _own(field: Any) -> bool:
     return isinstance(field, models.BigAutoField)
 
 
-def insert_rows(model: type[models.Model], rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> None:
+def insert_rows(
+    model: type[models.Model], rows: Sequence[dict[str, Any]], columns: Sequence[str], same: dict[str, Any] | None = None
+) -> None:
+    """Rows by column name, in this order. What is the same in all of them (`same`) is sent and read once."""
     if not rows:
         return
-    table, names = model._meta.db_table, ", ".join(f'"{column}"' for column in columns)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f'INSERT INTO "{table}" ({names}) SELECT {names} FROM json_populate_recordset(NULL::"{table}", %s::json)',
-            [json.dumps(rows, default=str)],
-        )
+    table, alike = model._meta.db_table, same or {}
+    own = [column for column in columns if column not in alike]
+    names = ", ".join(f'"{column}"' for column in [*own, *alike])
+    taken = ", ".join([*(f'n."{column}"' for column in own), *(f'c."{column}"' for column in alike)])
+    _execute(
+        f'INSERT INTO "{table}" ({names}) SELECT {taken} FROM json_populate_recordset(NULL::"{table}", %s::json) WITH ORDINALITY AS n,'
+        f' json_populate_record(NULL::"{table}", %s::json) AS c ORDER BY n.ordinality',
+        [json.dumps(rows, default=str), json.dumps(alike, default=str)],
+    )
+
+
+def _execute(sql: str, parameters: list[str]) -> None:
+    """Bound by the server: a document of a megabyte is not quoted into a statement and lexed out of it again."""
+    connection.ensure_connection()
+    connection.validate_no_broken_transaction()
+    connection.apply_scope()  # type: ignore[attr-defined]
+    with connection.wrap_database_errors:
+        psycopg.Cursor(connection.connection).execute(sql, parameters)
 
 
 def update(model: type[models.Model], objects: Iterable[Any], names: Sequence[str]) -> None:
@@ -48,8 +64,7 @@ def update(model: type[models.Model], objects: Iterable[Any], names: Sequence[st
         return
     table = model._meta.db_table
     sets = ", ".join(f'"{field.column}" = n."{field.column}"' for field in fields)  # type: ignore[union-attr]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f'UPDATE "{table}" AS t SET {sets} FROM json_populate_recordset(NULL::"{table}", %s::json) AS n WHERE t.id = n.id',
-            [json.dumps(rows, default=str)],
-        )
+    _execute(
+        f'UPDATE "{table}" AS t SET {sets} FROM json_populate_recordset(NULL::"{table}", %s::json) AS n WHERE t.id = n.id',
+        [json.dumps(rows, default=str)],
+    )
