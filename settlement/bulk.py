@@ -7,7 +7,8 @@ of JSON texts is escaped quote by quote. One document costs a fraction of either
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
@@ -28,6 +29,19 @@ def insert(model: type[models.Model], objects: Iterable[Any]) -> None:
 
 def _own(field: Any) -> bool:
     return isinstance(field, models.BigAutoField)
+
+
+@contextmanager
+def together() -> Iterator[None]:
+    """Statements in here are sent without waiting for each other: the server works on one while the next is written.
+
+    What one of them is refused is raised at the end of the block, and nothing in it may ask for an answer.
+    """
+    connection.ensure_connection()
+    connection.validate_no_broken_transaction()
+    connection.apply_scope()  # type: ignore[attr-defined]
+    with connection.wrap_database_errors, connection.connection.pipeline():
+        yield
 
 
 def insert_rows(

@@ -207,10 +207,11 @@ def _accept(partner: Partner, livemode: bool, items: Sequence[TransferIn], batch
     if refused:
         raise Problem("no_rail", f"{len(refused)} of {len(items)} transfers find no rail.", rails=refused[0]["rails"], rows=refused[:50])
     post_many(partner_id=partner.pk, livemode=livemode, postings=postings)
-    bulk.insert_rows(Transfer, [row | {"destination": crypto.encrypt(row["destination"])} for row in rows], [*rows[0], *same], same)
-    bulk.insert_rows(RoutingDecision, decisions, [*decisions[0], *SAME_OF_DECISIONS], {name: same[name] for name in SAME_OF_DECISIONS})
-    codes = {rail.pk: rail.code for rail in facts.rails.values()}
-    events.publish_many(events.of_accepted(rows, same, codes))
+    with bulk.together():
+        bulk.insert_rows(Transfer, [row | {"destination": crypto.encrypt(row["destination"])} for row in rows], [*rows[0], *same], same)
+        bulk.insert_rows(RoutingDecision, decisions, [*decisions[0], *SAME_OF_DECISIONS], {name: same[name] for name in SAME_OF_DECISIONS})
+        codes = {rail.pk: rail.code for rail in facts.rails.values()}
+        events.publish_many(events.of_accepted(rows, same, codes))
     return [same | row for row in rows]
 
 
