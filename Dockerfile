@@ -28,7 +28,7 @@ VOLUME /data
 EXPOSE 8000
 # One process a container, so that /metrics tells all of it; scale by containers.
 ENTRYPOINT ["tini", "--"]
-CMD ["granian", "--interface", "wsgi", "--host", "0.0.0.0", "--port", "8000", "--workers", "1", "--blocking-threads", "8", "--no-ws", "--respawn-failed-workers", "payos.wsgi:application"]
+CMD ["granian", "--interface", "wsgi", "--host", "0.0.0.0", "--port", "8000", "--workers", "1", "--blocking-threads", "16", "--no-ws", "--respawn-failed-workers", "payos.wsgi:application"]
 
 FROM debian:bookworm-slim AS pgbouncer
 RUN apt-get update \

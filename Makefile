@@ -3,7 +3,9 @@
 #   make run      set up and run the whole product in the foreground (Ctrl-C stops it)
 #   make stop     stop a copy that runs elsewhere on this data
 #   make test     set up and run every test against an embedded PostgreSQL and Valkey
-#   make check    lint, types, import contracts, missing migrations, deployment check
+#   make check    lint, types, security lint, import contracts, missing migrations, deployment check
+#   make audit    asks the package index for known holes in what the lock file installs (needs the network)
+#   make coverage the tests again, counting which branches they take
 #   make install  the set-up alone
 #   make bench    every benchmark; make chaos  long seeded failure runs; make clean  forget data and set-up
 #
@@ -15,7 +17,7 @@ ARGS ?=
 PY = $(VENV)/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev run stop test check bench chaos clean lock
+.PHONY: help install install-dev run stop test check audit coverage bench chaos clean lock
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -37,12 +39,26 @@ stop:
 test: install-dev
 	@$(PY) -m pytest -m "not slow" $(ARGS)
 
+CODE = payos partners ledger operations webhooks ingestion settlement reconciliation console sandbox manage.py
 check: install-dev
 	@echo "  ruff"; $(VENV)/bin/ruff check --quiet .
 	@echo "  mypy"; $(VENV)/bin/mypy --no-error-summary .
+	@echo "  bandit"; $(VENV)/bin/bandit --quiet --configfile pyproject.toml --recursive $(CODE)
 	@echo "  import contracts"; $(VENV)/bin/lint-imports --no-cache > .venv.contracts 2>&1 || { cat .venv.contracts; exit 1; }
 	@echo "  migrations"; $(PY) manage.py makemigrations --check --dry-run
 	@echo "  deployment"; $(PY) -m payos.supervisor.deploycheck
+
+# Asks an index about every locked package, so it is no part of `make check`, which works without a network.
+audit: install-dev
+	@$(VENV)/bin/pip-audit --disable-pip --require-hashes --progress-spinner off --timeout 10 --requirement requirements.lock $(ARGS) > .venv.audit 2>&1; code=$$?; \
+		if grep -qE "ConnectionError|ProxyError|Max retries|ServiceError" .venv.audit; then \
+			echo "  Nothing was compared: the index of known holes cannot be reached from here. Run it where the network is."; exit 0; \
+		fi; cat .venv.audit; exit $$code
+
+# Branches as well as lines. Processes that tests start are not followed: what they run is in other tests too.
+coverage: install-dev
+	@$(PY) -m pytest -m "not slow" --cov --cov-branch --cov-report=term:skip-covered --cov-report=html $(ARGS)
+	@echo "  htmlcov/index.html shows every line and branch."
 
 # Each benchmark in turn; one JSON object a file in artifacts/bench. One that fails does not keep the others from running.
 bench: install-dev
@@ -60,7 +76,7 @@ chaos: install-dev
 clean: stop
 	@if [ -L .payos/postgres ]; then rm -rf "$$(readlink .payos/postgres)"; fi
 	@rm -rf .payos .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache staticfiles htmlcov .coverage $(VENV).log $(VENV).lock
-	@rm -rf .venv.contracts $(VENV)
+	@rm -rf .venv.contracts .venv.audit $(VENV)
 	@echo "  Data, caches and packages are gone; the next make run starts anew."
 
 # Only when requirements*.in change. The locks hold names, versions and hashes, and no address.

@@ -34,7 +34,7 @@ from payos.kernel.bench import Progress, Report
 from payos.supervisor.preflight import free_port
 
 CONNECTIONS = 32
-THREADS = 8
+THREADS = 16
 
 
 def add_arguments(parser: Any) -> None:

@@ -11,7 +11,7 @@ from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.urls import NoReverseMatch, reverse
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import SafeString
 from django.views.decorators.http import require_GET
 
 from console.registry import Body, Cell, Panel, panels_of
@@ -47,7 +47,7 @@ def show(panel: Panel, *arguments: Any) -> SafeString:
         failed = True
     rows = [[cell if isinstance(cell, Cell) else Cell(str(cell)) for cell in row] for row in body.table.rows] if body.table else []
     context = {"panel": panel, "body": body, "failed": failed, "more": _reverse(panel.link), "rows": rows, "head": body.table.head if body.table else ()}
-    return mark_safe(render_to_string("console/panel.html", context))
+    return render_to_string("console/panel.html", context)
 
 
 def grid(name: str, request: HttpRequest, *arguments: Any) -> list[SafeString]:

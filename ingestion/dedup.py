@@ -13,7 +13,7 @@ import threading
 import time
 import uuid
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from django.conf import settings
@@ -71,20 +71,26 @@ def content(amount_minor: int, currency: str, loan: str, cif: str) -> uuid.UUID:
     return uuid.UUID(hashlib.md5(f"{amount_minor}|{currency}|{loan}|{cif}".encode(), usedforsecurity=False).hexdigest())
 
 
-def find(key: Key) -> Known | None:
+def in_memory(key: Key) -> Known | None:
     with _lock:
         known = _memory.get(key)
         if known is not None:
             _memory.move_to_end(key)
             statistics.memory += 1
-            return known
-    known = _from_redis(key)
-    if known is not None and _confirmed(key, known):
-        statistics.redis += 1
+    return known
+
+
+def find_many(keys: Sequence[Key]) -> dict[Key, Known]:
+    """What Redis knows of these and Postgres confirms: one round trip for a whole batch, a second only after a hit."""
+    said = _from_redis(keys)
+    true = known_references(said) if said else {}
+    found = {key: known for key, known in said.items() if true.get(key) == known}
+    with _lock:
+        statistics.redis += len(found)
+        statistics.missed += len(keys) - len(found)
+    for key, known in found.items():
         _keep(key, known)
-        return known
-    statistics.missed += 1
-    return None
+    return found
 
 
 def remember(key: Key, known: Known) -> None:
@@ -149,13 +155,16 @@ def _seal(key: Key, known: Known) -> bytes:
     return hmac.new(settings.PAYOS_HASH_KEY.encode(), said, hashlib.sha256).hexdigest()[:32].encode()
 
 
-def _from_redis(key: Key) -> Known | None:
+def _from_redis(keys: Sequence[Key]) -> dict[Key, Known]:
     try:
-        raw = redis.client().get(key.name)
+        values = redis.client().mget([key.name for key in keys]) if keys else []
     except redis.Unavailable:
-        return None
-    if not isinstance(raw, bytes):
-        return None
+        return {}
+    read = ((key, _unsealed(key, raw)) for key, raw in zip(keys, values, strict=True) if isinstance(raw, bytes))
+    return {key: known for key, known in read if known is not None}
+
+
+def _unsealed(key: Key, raw: bytes) -> Known | None:
     try:
         payment_id, said, seal = raw.split(b"|")
         known = Known(uuid.UUID(payment_id.decode()), uuid.UUID(said.decode()))
@@ -174,6 +183,3 @@ def _to_redis(rows: list[tuple[Key, Known]]) -> None:
     except redis.Unavailable:
         pass  # the next request asks Postgres
 
-
-def _confirmed(key: Key, known: Known) -> bool:
-    return known_references([key]).get(key) == known

@@ -11,6 +11,7 @@ from ledger.models import Account, Entry, Layer, Transaction
 from ledger.selectors import BalanceView, StatementLine, TrialLine
 from payos.kernel import ids
 from payos.kernel.money import to_decimal_str
+from payos.kernel.spreadsheets import harmless
 
 
 def entry_id(transaction_id: uuid.UUID, line: int) -> str:
@@ -129,12 +130,6 @@ def show_trial_line(line: TrialLine) -> dict[str, Any]:
 class _Echo:
     def write(self, text: str) -> str:
         return text
-
-
-def harmless(value: Any) -> str:
-    """A spreadsheet takes text that begins like a formula for one; a quote before it keeps it text."""
-    text = "" if value is None else str(value)
-    return f"'{text}" if text[:1] in {"=", "+", "@", "\t", "\r"} or (text[:1] == "-" and not text[1:2].isdigit()) else text
 
 
 def csv_lines(head: Iterable[str], rows: Iterable[Iterable[Any]]) -> Iterator[str]:

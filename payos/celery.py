@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gc
 import os
+from contextlib import suppress
 from typing import Any
 
 from celery import Celery, signals
+from kombu.exceptions import OperationalError
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "payos.settings")
 
@@ -14,6 +16,13 @@ app = Celery("payos")
 # Named by its path so that it is read when first needed: reading it may start the embedded Valkey.
 app.config_from_object("payos.celery_config")
 app.autodiscover_tasks()
+
+
+@signals.worker_ready.connect
+def _warm_the_caches(**_: Any) -> None:
+    """A fresh start, perhaps with an empty Redis: the newest references are known again before the first repeat arrives."""
+    with suppress(OperationalError):
+        app.send_task("ingestion.tasks.warm_dedup", expires=300, retry=False)
 
 
 @signals.setup_logging.connect

@@ -47,6 +47,8 @@ VALUES = re.compile(
       | \beyJ[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]+\.[A-Za-z0-9_\-]*
       | -----BEGIN[ A-Z]*PRIVATE\ KEY-----[\s\S]*?-----END[ A-Z]*PRIVATE\ KEY-----
     )
+  | (?P<named>(?P<label>\b(?i:\w{0,30}password|passwd|passphrase|\w{0,30}secret|\w{0,30}token|api_?key|private_?key|authorization)["']?\s{0,3}[=:]\s{0,3}["']?)
+        (?!\[removed|Bearer\ |Basic\ |None\b|True\b|False\b)[^\s"',;&)}\]]{4,})
   | (?P<iban>\b[A-Z]{2}\d{2}(?:\ ?[A-Z0-9]{4}){2,7}(?:\ ?[A-Z0-9]{1,4})?\b)
   | (?P<digits>(?<![\w.])(?:\d{4}(?:[\ \-]\d{4}){2,4}(?:[\ \-]?\d{1,3})?|\d{2,}(?:-\d+){1,3}|\d{8,34})(?!\w))
     """,
@@ -60,6 +62,8 @@ def _replace(match: re.Match[str]) -> str:
         return text
     if kind in {"secret", "url"}:
         return REMOVED
+    if kind == "named":
+        return match["label"] + REMOVED
     digits = [character for character in text if character.isalnum()]
     if kind == "digits" and len(digits) < 8:
         return text

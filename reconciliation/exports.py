@@ -12,24 +12,18 @@ from django.template.loader import render_to_string
 from payos.kernel import clock
 from payos.kernel.errors import Problem
 from payos.kernel.money import display
+from payos.kernel.spreadsheets import harmless
 from reconciliation import selectors, services
 from reconciliation.models import BankAccount, Discrepancy
 
 PDF_LINES = 2_000
-# What a spreadsheet would run as a formula is written as text.
-FORMULA = ("=", "+", "@", "\t", "\r")
-
-
-def safe(cell: str) -> str:
-    return "'" + cell if cell.startswith(FORMULA) or (cell.startswith("-") and not cell[1:].replace(".", "", 1).isdigit()) else cell
-
 
 def as_csv(account: BankAccount, start: date, end: date) -> bytes:
     target = io.StringIO()
     writer = csv.writer(target)
     writer.writerow(selectors.REPORT_HEADER)
     for row in selectors.report_rows(account, start, end):
-        writer.writerow([safe(cell) for cell in row])
+        writer.writerow([harmless(cell) for cell in row])
     return target.getvalue().encode()
 
 
@@ -40,7 +34,7 @@ def as_xlsx(account: BankAccount, start: date, end: date) -> bytes:
     sheet = book.create_sheet("Reconciliation")
     sheet.append(selectors.REPORT_HEADER)
     for row in selectors.report_rows(account, start, end):
-        sheet.append([safe(cell) for cell in row])
+        sheet.append([harmless(cell) for cell in row])
     target = io.BytesIO()
     book.save(target)
     return target.getvalue()

@@ -35,7 +35,7 @@ def items(texts: Iterable[str]) -> list[dict[str, Any]]:
         return []
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT {', '.join('i.' + name for name in ITEM_COLUMNS)} FROM unnest(%s::text[], %s::uuid[]) AS w (kind, id)"
+            f"SELECT {', '.join('i.' + name for name in ITEM_COLUMNS)} FROM unnest(%s::text[], %s::uuid[]) AS w (kind, id)"  # nosec B608 # column names written above
             " JOIN reconciliation_item i ON i.item_type = w.kind AND i.item_id = w.id",
             [[kind for kind, _ in pairs], [uuid.UUID(key) for _, key in pairs]],
         )
@@ -46,7 +46,7 @@ def open_items(account: BankAccount, search: str = "", limit: int = 50) -> list[
     """Unclaimed items that could be on this account, nearest first; for the workbench."""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT {', '.join('i.' + name for name in ITEM_COLUMNS)} FROM reconciliation_item i"
+            f"SELECT {', '.join('i.' + name for name in ITEM_COLUMNS)} FROM reconciliation_item i"  # nosec B608 # column names written above
             " WHERE i.currency = %(currency)s AND i.livemode = %(mode)s AND (%(partner)s::uuid IS NULL OR i.partner_id = %(partner)s::uuid)"
             " AND (i.rail_code = %(rail)s OR i.channel = ANY(%(channels)s))"
             " AND (%(search)s = '' OR i.reference ILIKE '%%' || %(search)s || '%%' OR i.counterparty ILIKE '%%' || %(search)s || '%%')"
@@ -122,7 +122,7 @@ REPORT_HEADER = ["value date", "amount", "currency", "reference", "description",
 
 def report_rows(account: BankAccount, start: date, end: date) -> Iterator[list[str]]:
     """Every line of the span with what became of it: what an auditor is handed."""
-    rows = StatementLine.objects.filter(account=account, value_on__gte=start, value_on__lte=end).order_by("value_on", "id")
+    rows = StatementLine.objects.filter(account=account, value_on__gte=start, value_on__lte=end).exclude(state="replaced").order_by("value_on", "id")
     for chunk in _chunks(rows.iterator(chunk_size=1000), 1000):
         ends = MatchItem.objects.filter(line__in=chunk, active=True).select_related("match").prefetch_related("match__items")
         by_line = {item.line_id: item.match for item in ends}

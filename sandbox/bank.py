@@ -152,7 +152,7 @@ class Bank:
             "created_at": books.stamp(), "settled_at": None, "returned_at": None,
             "due_at": real_time() + delay, "next": "fail" if code else "settle",
         }  # fmt: skip
-        books.db.execute(f"INSERT INTO transfers ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})", list(row.values()))
+        books.db.execute(f"INSERT INTO transfers ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})", list(row.values()))  # nosec B608 # column names written above
         return self.show(row)
 
     def _execute(self, request: dict[str, Any], identifier: str, amount: int) -> None:

@@ -135,7 +135,7 @@ class Books:
         if reference:
             where, values = where + " AND reference = ?", [*values, reference]  # type: ignore[list-item]
         rows = self.db.execute(
-            f"SELECT seq, kind, reference, amount_minor, currency, at, detail,"
+            f"SELECT seq, kind, reference, amount_minor, currency, at, detail,"  # nosec B608 # the condition is written above, its values are parameters
             f" (SELECT count(*) FROM executions o WHERE o.reference = e.reference AND o.kind IN ('transfer', 'ach')) AS count"
             f" FROM executions e {where} ORDER BY seq LIMIT ?",
             [*values, limit + 1],

@@ -6,6 +6,7 @@ import csv
 import io
 from typing import Any
 
+from django.conf import settings
 from django.urls import path
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import parsers, serializers
@@ -166,6 +167,8 @@ class Batches(PayosAPIView):
     def post(self, request: Request) -> Response:
         upload = request.FILES.get("file") if hasattr(request, "FILES") else None
         if upload is not None:
+            if upload.size > settings.API_MAX_BODY:
+                raise Problem("payload_too_large", f"The file is over {settings.API_MAX_BODY} bytes: send its rows in parts.")
             items: Any = from_csv(upload.read())
             name = str(request.POST.get("name") or upload.name)
         else:
@@ -196,8 +199,10 @@ def from_csv(raw: bytes) -> list[dict[str, Any]]:
             if not cell.strip() or not name:
                 continue
             outer, dot, inner = name.partition(".")
+            if isinstance(item.setdefault(outer, {} if dot else ""), dict) is not bool(dot):
+                raise Problem("transfer_invalid", errors=[field_error(f"/transfers/0/{outer}", "twice", f"the header has a column {outer} and one of its fields")])
             if dot:
-                item.setdefault(outer, {})[inner] = cell.strip()
+                item[outer][inner] = cell.strip()
             else:
                 item[outer] = cell.strip()
         items.append(item)

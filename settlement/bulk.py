@@ -55,7 +55,7 @@ def insert_rows(
     names = ", ".join(f'"{column}"' for column in [*own, *alike])
     taken = ", ".join([*(f'n."{column}"' for column in own), *(f'c."{column}"' for column in alike)])
     _execute(
-        f'INSERT INTO "{table}" ({names}) SELECT {taken} FROM json_populate_recordset(NULL::"{table}", %s::json) WITH ORDINALITY AS n,'
+        f'INSERT INTO "{table}" ({names}) SELECT {taken} FROM json_populate_recordset(NULL::"{table}", %s::json) WITH ORDINALITY AS n,'  # nosec B608 # table and columns come from the model
         f' json_populate_record(NULL::"{table}", %s::json) AS c ORDER BY n.ordinality',
         [json.dumps(rows, default=str), json.dumps(alike, default=str)],
     )
@@ -79,6 +79,6 @@ def update(model: type[models.Model], objects: Iterable[Any], names: Sequence[st
     table = model._meta.db_table
     sets = ", ".join(f'"{field.column}" = n."{field.column}"' for field in fields)  # type: ignore[union-attr]
     _execute(
-        f'UPDATE "{table}" AS t SET {sets} FROM json_populate_recordset(NULL::"{table}", %s::json) AS n WHERE t.id = n.id',
+        f'UPDATE "{table}" AS t SET {sets} FROM json_populate_recordset(NULL::"{table}", %s::json) AS n WHERE t.id = n.id',  # nosec B608 # table and columns come from the model
         [json.dumps(rows, default=str)],
     )

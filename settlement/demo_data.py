@@ -22,7 +22,7 @@ def fill(demo: Any) -> None:
             "currencies": ["USD", "MXN", "BRL", "KES", "EUR", "USDC"],
             "destination_types": ALL_TYPES,
             "config": {"url": settings.SANDBOX_URL},
-            "credentials": secrets.packed({"key": "sandbox-key", "webhook_secret": "sandbox-secret"}),
+            "credentials": secrets.packed({"key": "sandbox-key", "webhook_secret": "sandbox-secret"}),  # nosec B105 # the secret of a bank in a box
             "speed_minutes": 5,
             "cost_fixed_minor": 25,
             "per_second": 500,

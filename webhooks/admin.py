@@ -48,7 +48,7 @@ class EndpointAdmin(ReadOnlyModelAdmin):
         (None, {"fields": ("public_id", "url", "partner", "show_mode", "description", "show_debug")}),
         ("State", {"fields": ("show_state", "disabled_reason", "disabled_at", "show_health")}),
         ("What is sent", {"fields": ("event_types", "show_headers", "api_version", "secret_created_at", "previous_secret_until")}),
-        ("How", {"fields": ("ordered", "rate_limit", "max_in_flight", "retry_seconds", "created_at")}),
+        ("How", {"fields": ("ordered", "rate_limit", "max_in_flight", "retry_seconds", "notify_emails", "created_at")}),
     )
 
     def get_queryset(self, request: HttpRequest) -> Any:

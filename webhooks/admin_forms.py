@@ -28,6 +28,10 @@ class EndpointFields(DialogForm):
     description = forms.CharField(max_length=200, required=False, widget=UnfoldAdminTextInputWidget)
     rate_limit = forms.IntegerField(required=False, widget=UnfoldAdminIntegerFieldWidget, help_text="Requests a second; empty: no limit")
     ordered = forms.BooleanField(required=False, widget=UnfoldBooleanSwitchWidget, help_text="Events of one subject in order")
+    notify_emails = forms.CharField(
+        required=False, label="E-mail", widget=UnfoldAdminTextInputWidget,
+        help_text="Who is told when it is switched off because it fails; separated by spaces",
+    )  # fmt: skip
 
     def values(self) -> dict[str, Any]:
         given = self.cleaned_data
@@ -37,6 +41,7 @@ class EndpointFields(DialogForm):
             "description": given["description"],
             "rate_limit": given["rate_limit"],
             "ordered": given["ordered"],
+            "notify_emails": given["notify_emails"].split(),
         }
 
     def live(self) -> bool:
@@ -67,6 +72,7 @@ class ChangeEndpointForm(EndpointFields):
             for name in ("url", "description", "rate_limit", "ordered"):
                 self.fields[name].initial = getattr(self.endpoint, name)
             self.fields["event_types"].initial = " ".join(self.endpoint.event_types)
+            self.fields["notify_emails"].initial = " ".join(self.endpoint.notify_emails)
 
     def live(self) -> bool:
         return self.endpoint is not None and self.endpoint.livemode

@@ -27,6 +27,9 @@ class EndpointFields(StrictSerializer):
     max_in_flight = s.IntegerField(min_value=1, max_value=100, required=False)
     ordered = s.BooleanField(required=False, help_text="Events of one subject in order: a later one waits for the earlier one.")
     retry_seconds = s.ListField(child=s.IntegerField(min_value=1, max_value=604_800), max_length=12, required=False)
+    notify_emails = s.ListField(
+        child=s.EmailField(), max_length=5, required=False, help_text="Written to when the endpoint is switched off because it fails."
+    )
 
 
 class EndpointCreate(EndpointFields):
@@ -65,6 +68,7 @@ class EndpointOut(s.Serializer):
     max_in_flight = s.IntegerField()
     ordered = s.BooleanField()
     retry_seconds = s.ListField(child=s.IntegerField())
+    notify_emails = s.ListField(child=s.EmailField())
     api_version = s.CharField()
     enabled = s.BooleanField()
     disabled_reason = s.ChoiceField([value for value in DisabledReason.values if value], allow_null=True)

@@ -47,6 +47,9 @@ class Endpoint(TenantModel):
     retry_seconds = ArrayField(
         models.PositiveIntegerField(), default=list, blank=True, help_text="Waits between attempts; empty: the default."
     )
+    notify_emails = ArrayField(
+        models.EmailField(), default=list, blank=True, help_text="Who is written to when it is switched off because it fails."
+    )
     enabled = models.BooleanField(default=True)
     disabled_reason = models.CharField(max_length=10, blank=True, default="", choices=DisabledReason.choices)
     disabled_at = models.DateTimeField(null=True, blank=True)

@@ -28,6 +28,7 @@ FAILING_FROM = 3  # failures in a row, from which an endpoint gets only its prob
 FAILING_IN_FLIGHT = 2
 RETENTION = timedelta(days=30)
 MAX_ENDPOINTS = 50
+MAX_EMAILS = 5
 MAX_HEADERS = 20
 MAX_HEADER_BYTES = 4096
 MAX_RETRIES = 12

@@ -32,6 +32,7 @@ def endpoint(row: Endpoint) -> dict[str, Any]:
         "max_in_flight": row.max_in_flight,
         "ordered": row.ordered,
         "retry_seconds": row.retry_seconds,
+        "notify_emails": row.notify_emails,
         "api_version": row.api_version,
         "enabled": row.enabled,
         "disabled_reason": row.disabled_reason or None,

@@ -14,6 +14,8 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
 from django.db import connection, transaction
 
 from payos.kernel import clock, locks, tenancy
@@ -34,6 +36,7 @@ RESERVED = {
 }  # fmt: skip
 CHANGEABLE = (
     "url", "description", "event_types", "headers", "rate_limit", "max_in_flight", "ordered", "retry_seconds",
+    "notify_emails",
 )  # fmt: skip
 DISCARD_BATCH = 5000
 
@@ -64,6 +67,8 @@ def check(values: dict[str, Any], *, livemode: bool) -> list[dict[str, str]]:
                 errors.append(_wrong(f"/{name}", "range", f"{name} is a whole number from {low} to {high}"))
     if "ordered" in values and not isinstance(values["ordered"], bool):
         errors.append(_wrong("/ordered", "type", "ordered is true or false"))
+    if "notify_emails" in values:
+        errors += _check_emails(values["notify_emails"])
     if "retry_seconds" in values:
         waits = values["retry_seconds"]
         good = isinstance(waits, list) and len(waits) <= policy.MAX_RETRIES
@@ -78,6 +83,20 @@ def _check_event_types(given: Any) -> list[dict[str, str]]:
         return [_wrong("/event_types", "invalid", "event_types is a list of 1 to 50 event types or wildcards, for example transfer.*")]
     wrong = [(index, catalogue.why_no_pattern(pattern)) for index, pattern in enumerate(given)]
     return [_wrong(f"/event_types/{index}", "unknown_event_type", why) for index, why in wrong if why]
+
+
+def _check_emails(given: Any) -> list[dict[str, str]]:
+    if not isinstance(given, list) or len(given) > policy.MAX_EMAILS:
+        return [_wrong("/notify_emails", "invalid", f"notify_emails is a list of at most {policy.MAX_EMAILS} addresses")]
+    errors = []
+    for index, address in enumerate(given):
+        try:
+            if not isinstance(address, str):
+                raise ValidationError("")
+            validate_email(address)
+        except ValidationError:
+            errors.append(_wrong(f"/notify_emails/{index}", "email", "this is no e-mail address"))
+    return errors
 
 
 def _check_headers(given: Any) -> list[dict[str, str]]:
@@ -299,11 +318,12 @@ def _notify_disabled(endpoint: Endpoint) -> None:
     from operations.services import open_case
 
     why = DisabledReason(endpoint.disabled_reason).label
+    told = f"{', '.join(endpoint.notify_emails)} is told by e-mail." if endpoint.notify_emails else "It names no e-mail address: tell the partner."
     open_case(
         kind="webhook_disabled",
         cause_key=_cause("disabled", endpoint.pk),
         title=f"A webhook endpoint of {endpoint.partner.name} was switched off",
-        detail=f"{endpoint.url}: {why}. Tell the partner; once the receiver works, enable the endpoint with replay of what it missed.",
+        detail=f"{endpoint.url}: {why}. {told} Once the receiver works, enable the endpoint with replay of what it missed.",
         subject=endpoint,
         partner_id=endpoint.partner_id,
         livemode=endpoint.livemode,
@@ -311,3 +331,7 @@ def _notify_disabled(endpoint: Endpoint) -> None:
         references=[endpoint.public_id],
         suggested_actions=["enable_endpoint"],
     )
+    from webhooks import tasks
+
+    if endpoint.notify_emails:
+        transaction.on_commit(lambda: tasks.tell_disabled.delay(str(endpoint.pk)))

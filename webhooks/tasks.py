@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import timedelta
 
 from celery import shared_task
@@ -10,7 +11,7 @@ from django.db import connection, transaction
 
 from payos.kernel import clock, heartbeat, tenancy
 from payos.kernel.models import Heartbeat
-from webhooks import policy, selectors, services, worker
+from webhooks import notices, policy, selectors, services, worker
 
 TICK_SECONDS = 20.0
 RETENTION_BATCH = 20_000
@@ -25,6 +26,13 @@ def deliver_due() -> int:
         if (age is not None and age < 2 * worker.HEARTBEAT_SECONDS) or not selectors.anything_due():
             return 0
     return worker.deliver(until_idle=True, seconds=TICK_SECONDS)
+
+
+@shared_task(autoretry_for=(OSError,), retry_backoff=30, retry_backoff_max=3600, max_retries=8)
+def tell_disabled(endpoint_id: str) -> int:
+    """A letter to the partner; the mail server may be away for hours."""
+    with tenancy.platform_scope(actor="clock:webhooks"):
+        return notices.tell_disabled(endpoint_id=uuid.UUID(endpoint_id))
 
 
 @shared_task

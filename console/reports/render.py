@@ -10,7 +10,8 @@ from typing import Any
 
 from django.template.loader import render_to_string
 
-NUMBER = re.compile(r"-?\d+(\.\d+)?\Z")
+from payos.kernel.spreadsheets import NUMBER, harmless
+
 FORMATS = {"pdf": "application/pdf", "csv": "text/csv", "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}
 
 
@@ -22,21 +23,16 @@ def render(format: str, report: dict[str, Any]) -> bytes:
     return {"csv": as_csv, "xlsx": as_xlsx, "pdf": as_pdf}[format](report)
 
 
-def safe(text: str) -> str:
-    """A cell that a spreadsheet would run as a formula is set as text."""
-    return "'" + text if text[:1] in "=+-@\t\r" and text and not NUMBER.match(text) else text
-
-
 def as_csv(report: dict[str, Any]) -> bytes:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow([report["title"]])
+    writer.writerow([harmless(report["title"])])
     writer.writerow(["Made", report["made_at"]])
     for section in report["sections"]:
         writer.writerow([])
-        writer.writerow([section["title"]])
-        writer.writerow(section["head"])
-        writer.writerows([[safe(cell) for cell in row] for row in section["rows"]])
+        writer.writerow([harmless(section["title"])])
+        writer.writerow([harmless(cell) for cell in section["head"]])
+        writer.writerows([[harmless(cell) for cell in row] for row in section["rows"]])
     return out.getvalue().encode()
 
 
@@ -55,7 +51,7 @@ def as_xlsx(report: dict[str, Any]) -> bytes:
             name += "'"
         taken.add(name)
         sheet = book.create_sheet(name)
-        sheet.append(section["head"])
+        sheet.append([harmless(cell) for cell in section["head"]])
         for cell in sheet[1]:
             cell.font = Font(bold=True)
         for row in section["rows"]:
@@ -77,7 +73,7 @@ def _value(text: str, number: bool) -> Any:
     # Sixteen digits and more would lose their last ones in a spreadsheet: they stay text.
     if number and NUMBER.match(text) and len(text.replace("-", "").replace(".", "")) <= 15:
         return Decimal(text)
-    return safe(text)
+    return harmless(text)
 
 
 def as_pdf(report: dict[str, Any]) -> bytes:

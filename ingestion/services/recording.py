@@ -8,20 +8,29 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
-from django.db import connection
+from django.db import DatabaseError, connection
 
 from ingestion import dedup
+from ingestion.services import together
 from ledger.errors import as_problems
 from ledger.services import account_for
 from payos.kernel import clock, ids, tenancy
 from payos.kernel.api import field_error
+from payos.kernel.db import prepared
 from payos.kernel.errors import Problem, register
 from payos.kernel.money import MoneyError, parse_minor, to_decimal_str
 
-register("payment_conflict", 409, "The reference was recorded with other content", "Check which of the two is right; a case was opened.")
-register("payment_invalid", 422, "The payment cannot be recorded", "Read `errors`: each names the field and what to change.")
+register(
+    "payment_conflict",
+    409,
+    "The reference was recorded with other content",
+    "Check which of the two is right; a case was opened.",
+)
+register(
+    "payment_invalid", 422, "The payment cannot be recorded", "Read `errors`: each names the field and what to change."
+)
 
 METADATA_LIMIT = 64 * 1024
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -33,6 +42,12 @@ CALL = (
     " %s::text, %s::text, %s::bigint, %s::text, %s::text, %s::timestamptz, %s::text, %s::uuid, %s::smallint, %s::text, %s::text,"
     " %s::uuid, %s::uuid)"
 )
+CALL_MANY = (
+    "SELECT place, status, payment_id FROM ingestion_record_many(%s::text[], %s::timestamptz, %s::uuid, %s::boolean, %s::text,"
+    " %s::text[], %s::text[], %s::text[], %s::bigint[], %s::text[], %s::text[], %s::timestamptz[], %s::text[], %s::uuid[],"
+    " %s::smallint[], %s::text[], %s::text[], %s::uuid[], %s::uuid[])"
+)
+REFUSED = "refused"
 
 
 @dataclass(slots=True)
@@ -63,12 +78,19 @@ class Recorded:
 
 
 def check(
-    body: Any, *, currency: str, channel: str, branches: Mapping[str, tuple[uuid.UUID, int]] | None = None,
-    branch_id: uuid.UUID | None = None, hold_days: int = 0,
+    body: Any,
+    *,
+    currency: str,
+    channel: str,
+    branches: Mapping[str, tuple[uuid.UUID, int]] | None = None,
+    branch_id: uuid.UUID | None = None,
+    hold_days: int = 0,
 ) -> PaymentIn:
     """Every fault of a message at once, each with a pointer to its field."""
     if not isinstance(body, dict):
-        raise Problem("payment_invalid", "The body must be one JSON object.", errors=[field_error("", "type", "is not an object")])
+        raise Problem(
+            "payment_invalid", "The body must be one JSON object.", errors=[field_error("", "type", "is not an object")]
+        )
     errors: list[dict[str, str]] = []
 
     def text(name: str, limit: int, required: bool = False) -> str:
@@ -127,6 +149,14 @@ def check(
     )
 
 
+class Item(NamedTuple):
+    """A payment that waits to be recorded, as the batch needs it."""
+
+    key: dedup.Key
+    content: uuid.UUID
+    own: tuple[Any, ...]
+
+
 def _summary(errors: list[dict[str, str]]) -> str:
     return "; ".join(f"{error['pointer'][1:] or 'body'} {error['detail']}" for error in errors[:5]) + "."
 
@@ -156,60 +186,87 @@ def _moment(value: Any, errors: list[dict[str, str]]) -> datetime | None:
 def record(*, partner_id: uuid.UUID, livemode: bool, source: str, payment: PaymentIn) -> Recorded:
     """Record a payment, or say that it was there before (`duplicate`) or contradicts what was (`conflict`).
 
-    Outside a transaction the call is its own database transaction, in one round trip.
+    Outside a transaction the call is its own database transaction, in one round trip that it shares with the payments of
+    the same source that arrive while another is on its way.
     """
     key = dedup.Key(partner_id, livemode, source, payment.reference_number)
     content = dedup.content(payment.amount_minor, payment.currency, payment.loan_account_number, payment.cif)
-    known = dedup.find(key)
+    known = dedup.in_memory(key)
     if known is not None:
-        return Recorded("duplicate" if known.content == content else "conflict", known.payment_id)
-    debit = account_for(
-        partner_id=partner_id, livemode=livemode, code=f"receivable:{payment.payment_channel}", currency=payment.currency
+        return Recorded(_repeated(known, content), known.payment_id)
+    receivable, owed = f"receivable:{payment.payment_channel}", "partner:pending" if payment.hold_days else "partner:available"
+    debit = account_for(partner_id=partner_id, livemode=livemode, code=receivable, currency=payment.currency)
+    credit = account_for(partner_id=partner_id, livemode=livemode, code=owed, currency=payment.currency)
+    common = (partner_id, livemode, source)
+    own = (
+        payment.reference_number,
+        payment.loan_account_number,
+        payment.cif,
+        payment.amount_minor,
+        payment.currency,
+        to_decimal_str(payment.amount_minor, payment.currency),
+        payment.payment_date,
+        payment.payment_channel,
+        payment.branch_id,
+        payment.hold_days,
+        json.dumps(payment.payer) if payment.payer else None,
+        json.dumps(payment.metadata, default=str) if payment.metadata else "{}",
+        debit,
+        credit,
     )
-    credit = account_for(
-        partner_id=partner_id,
-        livemode=livemode,
-        code="partner:pending" if payment.hold_days else "partner:available",
-        currency=payment.currency,
-    )
-    alone = not connection.in_atomic_block
-    status, payment_id = _execute(
-        [
-            list(tenancy.current().settings().values()) if alone else None,
-            clock.now(),
-            partner_id,
-            livemode,
-            source,
-            payment.reference_number,
-            payment.loan_account_number,
-            payment.cif,
-            payment.amount_minor,
-            payment.currency,
-            to_decimal_str(payment.amount_minor, payment.currency),
-            payment.payment_date,
-            payment.payment_channel,
-            payment.branch_id,
-            payment.hold_days,
-            json.dumps(payment.payer) if payment.payer else None,
-            json.dumps(payment.metadata, default=str) if payment.metadata else "{}",
-            debit,
-            credit,
-        ],
-        alone,
-    )
-    if alone and status != "conflict":
+    if connection.in_atomic_block:
+        return Recorded(*_alone(common, own, scope=None))
+    scope = list(tenancy.current().settings().values())
+    item = Item(key, content, own)
+    status, payment_id = together.run(common, item, lambda items: _record_all(common, items, scope))
+    if status == REFUSED:
+        status, payment_id = _alone(common, own, scope=scope)
+    if status != "conflict":
         dedup.remember(key, dedup.Known(payment_id, content))
     return Recorded(status, payment_id)
 
 
-def _execute(parameters: list[Any], alone: bool) -> tuple[str, uuid.UUID]:
+def _repeated(known: dedup.Known, content: uuid.UUID) -> str:
+    return "duplicate" if known.content == content else "conflict"
+
+
+def _alone(common: tuple[Any, ...], own: tuple[Any, ...], *, scope: list[str] | None) -> tuple[str, uuid.UUID]:
+    parameters = [scope, clock.now(), *common, *own]
     with as_problems():
-        if not alone:
+        if scope is None:
             with connection.cursor() as cursor:
                 cursor.execute(CALL, parameters)
                 row = cursor.fetchone()
         else:
-            connection.ensure_connection()
-            with connection.wrap_database_errors:
-                row = connection.connection.execute(CALL, parameters).fetchone()
+            row = _execute(CALL, parameters)[0]
     return row[0], row[1]
+
+
+def _record_all(common: tuple[Any, ...], items: list[Item], scope: list[str]) -> list[tuple[str, Any]]:
+    """One transaction for all; where the database refuses it, each is told to go alone and get its own answer."""
+    known = dedup.find_many([item.key for item in items])
+    answers: dict[int, tuple[str, Any]] = {}
+    for place, item in enumerate(items):
+        if (before := known.get(item.key)) is not None:
+            answers[place] = (_repeated(before, item.content), before.payment_id)
+    fresh = [place for place in range(len(items)) if place not in answers]
+    if len(fresh) == 1:
+        answers[fresh[0]] = _alone(common, items[fresh[0]].own, scope=scope)
+    elif fresh:
+        columns = map(list, zip(*(items[place].own for place in fresh), strict=True))
+        try:
+            rows = _execute(CALL_MANY, [scope, clock.now(), *common, *columns])
+        except DatabaseError:
+            if connection.connection is None or connection.connection.broken:
+                raise  # the database is away, or its answer was lost: nobody's payment fares better alone
+            rows = [(number, REFUSED, None) for number in range(1, len(fresh) + 1)]
+        for number, status, payment_id in rows:
+            answers[fresh[number - 1]] = (status, payment_id)
+    return [answers[place] for place in range(len(items))]
+
+
+def _execute(call: str, parameters: list[Any]) -> list[Any]:
+    """One round trip outside any transaction: the function itself sets the scope for the length of its statement."""
+    connection.ensure_connection()
+    with connection.wrap_database_errors:
+        return prepared.cursor(connection).execute(call, parameters).fetchall()

@@ -252,7 +252,7 @@ def _system_user() -> pwd.struct_passwd:
         except KeyError:
             pass
         if name == SYSTEM_USER:
-            subprocess.run(
+            subprocess.run(  # nosec B607 # found on the PATH of whoever installs
                 ["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", SYSTEM_USER],
                 capture_output=True, check=False,
             )

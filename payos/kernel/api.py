@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from typing import Any, ClassVar
 
 from django.conf import settings
-from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.db import DatabaseError, InterfaceError, OperationalError, transaction
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, JsonResponse
@@ -208,6 +208,8 @@ def _as_problem(error: Exception) -> Problem:
         return Problem("permission_denied")
     if isinstance(error, RequestDataTooBig):
         return Problem("payload_too_large")
+    if isinstance(error, SuspiciousOperation):  # too many fields or files, a name that is none
+        return Problem("malformed_body", f"The body is refused: {error or type(error).__name__}.")
     for kind, code in FROM_DRF.items():
         if isinstance(error, kind):
             return _challenged(Problem(code, str(getattr(error, "detail", error))))

@@ -34,7 +34,7 @@ class Retrying(httpx.HTTPTransport):
                 if last or request.method not in SAFE or response.status_code not in {429, 502, 503, 504}:
                     return response
                 response.close()
-            time.sleep(min(0.2 * 2**attempt, LONGEST_WAIT) * (0.5 + random.random() / 2))
+            time.sleep(min(0.2 * 2**attempt, LONGEST_WAIT) * (0.5 + random.random() / 2))  # nosec B311 # jitter is no secret
         raise AssertionError("the loop above always returns or raises")
 
 

@@ -23,7 +23,7 @@ def web(host: str, port: int, workers: int, counters: Path | None = None) -> Ser
         "web",
         [
             sys.executable, "-m", "granian", "--interface", "wsgi", "--host", host, "--port", str(port),
-            "--workers", str(workers), "--blocking-threads", "4", "--no-ws", "--respawn-failed-workers",
+            "--workers", str(workers), "--blocking-threads", "16", "--no-ws", "--respawn-failed-workers",
             "--log-level", "warning", "payos.wsgi:application",
         ],
         # Static files come from the apps in the embedded mode; whitenoise need not mourn the empty folder.

@@ -96,7 +96,7 @@ def load_file(
         create_table(connection, side, from_text=True, shared=shared)
         rows = _copy(connection, side, header, dialect, _blocks(path, progress))
         unknown = connection.execute(
-            f"SELECT currency FROM recon_{side} GROUP BY currency HAVING NOT currency = ANY(%s) LIMIT 1",  # type: ignore[arg-type]
+            f"SELECT currency FROM recon_{side} GROUP BY currency HAVING NOT currency = ANY(%s) LIMIT 1",  # type: ignore[arg-type]  # nosec B608 # the side is internal or external
             [list(EXPONENTS)],
         ).fetchone()
         if unknown is None:

@@ -134,9 +134,9 @@ class Texts:
             "pair_budget": str(spec.pair_budget),
             "hot_rows": "200",
             "subset_items": str(spec.subset_items),
-            "token_length": "4",
-            "token_words": "40",
-            "token_numbers": "8",
+            "token_length": "4",  # nosec B105 # a number of words, no password
+            "token_words": "40",  # nosec B105 # a number of words, no password
+            "token_numbers": "8",  # nosec B105 # a number of words, no password
             "return_words": RETURN_WORDS,
             "fee_words": FEE_WORDS,
             "label_words": LABEL_WORDS,

@@ -20,7 +20,7 @@ from psycopg import sql
 from reconciliation.matching import load
 
 PREFIX = "recon_files_"
-SHARED_MEMORY = "/dev/shm"
+SHARED_MEMORY = "/dev/shm"  # nosec B108 # asked for its free space only
 ROOM = 1 << 30
 Connect = Callable[[], psycopg.Connection]
 

@@ -16,7 +16,7 @@ from django.db.models import Max
 
 from ledger.models import Period, Transaction
 from ledger.services import Leg, Posting, account_for, post_many, reverse_many
-from payos.kernel import clock, ids
+from payos.kernel import clock, ids, sqlfile
 from reconciliation.models import BankAccount, Match
 from settlement.events import publish_many
 
@@ -118,11 +118,7 @@ def _advance(match_ids: list[uuid.UUID]) -> None:
             " WHERE i.match_id = ANY(%s) AND i.active AND i.item_type = 'transfer' AND t.id = i.item_id AND t.state = 'settled'",
             [match_ids],
         )
-        cursor.execute(
-            "UPDATE ingestion_payment p SET state = 'reconciled' FROM reconciliation_matchitem i"
-            " WHERE i.match_id = ANY(%s) AND i.active AND i.item_type = 'payment' AND p.id = i.item_id AND p.state IN ('recorded', 'settled')",
-            [match_ids],
-        )
+        cursor.execute(sqlfile.load(__file__, "advance_payments.sql"), {"ids": match_ids, "at": clock.now()})
 
 
 def unbook(match: Match, reason: str) -> None:

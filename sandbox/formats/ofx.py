@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from xml.sax.saxutils import escape
+from xml.sax.saxutils import escape  # nosec B406 # writes text and parses none
 
 from sandbox.books import decimal
 

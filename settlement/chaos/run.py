@@ -55,7 +55,7 @@ def run(plan: Plan, progress: Callable[[str], None]) -> dict[str, Any]:
         (place / "bank").mkdir()
         port = free_port()
         tag = f"chaos-{random_secrets.token_hex(4)}"
-        bank = Bank(place / "bank", seed=plan.seed, webhook_url=f"http://127.0.0.1:{port}/hooks/rails/{tag}-now", secret="chaos-secret")
+        bank = Bank(place / "bank", seed=plan.seed, webhook_url=f"http://127.0.0.1:{port}/hooks/rails/{tag}-now", secret="chaos-secret")  # nosec B106 # the secret of a bank in a box
         nursery = Nursery(place, port)
         try:
             partner, key, rails = _set_up(tag, bank, plan)
@@ -102,7 +102,7 @@ def _set_up(tag: str, bank: Bank, plan: Plan) -> tuple[Any, str, list[str]]:
             rail = Rail.objects.create(
                 code=code, name=code, adapter="sandbox", currencies=["USD"], destination_types=["us_bank"], speed_minutes=5, fallback=False,
                 cost_fixed_minor=10**15,  # nobody else's transfers come here
-                config={"url": bank.url, **PATIENCE}, credentials=secrets.packed({"key": "sandbox-key", "webhook_secret": "chaos-secret"}),
+                config={"url": bank.url, **PATIENCE}, credentials=secrets.packed({"key": "sandbox-key", "webhook_secret": "chaos-secret"}),  # nosec B105 # the secret of a bank in a box
             )  # fmt: skip
             WindowRule.objects.create(rail=rail, **rule)
     return partner, key, list(rules)
@@ -112,7 +112,7 @@ def _storm(plan: Plan, nursery: Nursery, url: str, key: str, rails: list[str], p
     calls, killed, refused = traffic.requests(plan.seed, plan.transfers, rails), Counter(), []  # type: ignore[var-annotated]
     sender = threading.Thread(target=lambda: refused.extend(traffic.send(url, key, calls, plan.seconds * 0.7)))
     sender.start()
-    rng = random.Random(plan.seed)
+    rng = random.Random(plan.seed)  # nosec B311 # a repeatable run wants a seed
     names, weights = list(WEIGHTS), list(WEIGHTS.values())
     moments = sorted(rng.uniform(0, plan.seconds) for _ in range(plan.kills))
     started = time.monotonic()

@@ -251,7 +251,7 @@ def _set(transfer: Transfer, state: str) -> None:
 
 
 def _jitter(seconds: float) -> float:
-    return seconds * (0.75 + random.random() / 2)
+    return seconds * (0.75 + random.random() / 2)  # nosec B311 # jitter is no secret
 
 
 def _carry_out(work: _Work, rail: Rail) -> None:

@@ -76,6 +76,12 @@ def test_a_secret_in_a_text_is_removed(secret: str, form: str) -> None:
         assert part not in cleaned
 
 
+@pytest.mark.parametrize("form", ["password={}", "Password: {}", "'db_password': '{}'", '"client_secret":"{}"', "?access_token={}&x=1", "API_KEY = {}", "authorization: {}"])
+def test_a_value_that_a_text_calls_a_secret_is_removed(form: str) -> None:
+    cleaned = scrub_text(f"failed with {form.format('swordfish-77')} today")
+    assert "swordfish" not in cleaned and REMOVED in cleaned and cleaned.startswith("failed with ")
+
+
 @pytest.mark.parametrize("number", ACCOUNTS)
 @pytest.mark.parametrize("form", ["{}", "account {} refused", "account={};", "Key (account_number)=({}) exists.", "to {}."])
 def test_an_account_number_in_a_text_keeps_its_last_four(number: str, form: str) -> None:
@@ -139,7 +145,7 @@ def test_bounds_hold() -> None:
 def test_scrubbing_is_linear_on_hostile_text() -> None:
     """No pattern may blow up: each of these is as long as a line may be, and made to make a bad pattern backtrack."""
     dice = random.Random(1)
-    for unit in ("1", "1-", "12 ", "A1", "eyJaaaaaaaa.", "-----BEGIN ", "GB82 ", "://a:", "0.", "sk_test_"):
+    for unit in ("1", "1-", "12 ", "A1", "eyJaaaaaaaa.", "-----BEGIN ", "GB82 ", "://a:", "0.", "sk_test_", "token", "password=", "a_secret ", "token:  "):
         text = (unit * payos_logging.MAX_TEXT)[: payos_logging.MAX_TEXT - 1] + dice.choice("x!")
         assert len(scrub_text(text)) <= 2 * len(text)  # returns at all: the suite's time limit is the judge
 

@@ -406,3 +406,22 @@ def test_the_import_contracts_cover_every_package_in_the_right_order() -> None:
     (layers,) = [contract for contract in config["contracts"] if contract["type"] == "layers"]
     order = [[part.strip(" ()") for part in layer.split("|")] for layer in layers["layers"]]
     assert order == [*LAYERS, ["payos.kernel"]]
+
+
+def test_the_security_lint_reads_every_package() -> None:
+    """The Makefile's list is the import contracts' list, and a finding makes the lint fail."""
+    packages = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["root_packages"]
+    line = next(line for line in (ROOT / "Makefile").read_text().splitlines() if line.startswith("CODE = "))
+    assert set(line.split()[2:]) == {*packages, "manage.py"}
+
+
+def test_the_security_lint_finds_nothing_and_can_find(tmp_path: Path) -> None:
+    bandit = Path(sys.executable).with_name("bandit")
+    if not bandit.exists():
+        pytest.skip("bandit is not installed: run `make install-dev`")
+    wrong = tmp_path / "wrong.py"
+    wrong.write_text("import subprocess\nsubprocess.call('ls ' + input(), shell=True)\n")
+    found = subprocess.run(
+        [bandit, "-q", "-c", str(ROOT / "pyproject.toml"), str(wrong)], capture_output=True, text=True
+    )
+    assert found.returncode == 1 and "B602" in found.stdout, found.stdout + found.stderr

@@ -104,6 +104,32 @@ def test_a_statement_settles_the_books_to_the_cent(rail, funded, account):  # no
     assert match.confidence >= 90 and match.reason["reference"]
 
 
+def test_a_payment_that_the_bank_confirms_clears_its_receivable_and_is_told_of_once(partner, account):
+    from ingestion.models import Payment
+    from ingestion.services import recording
+    from payos.kernel.models import OutboxEvent
+
+    BankAccount.objects.filter(pk=account.pk).update(channels=["card"])
+    account.refresh_from_db()
+    today = clock.now().date()
+    payments = [recording.PaymentIn(f"ORDER-77{n}", 8450, "USD", clock.now(), "card", "L-1") for n in range(3)]
+    made = [recording.record(partner_id=partner.pk, livemode=False, source="core", payment=payment) for payment in payments]
+    upload(mt940(today, 0, [(8450, payment.reference_number) for payment in payments]), "in.sta", partner.pk)
+    services.run_account(account=account)
+    assert set(Payment.objects.values_list("state", flat=True)) == {"reconciled"}
+    receivable = Account.objects.get(partner=partner, livemode=False, code="receivable:card", currency="USD")
+    assert selectors.balance(receivable).posted_minor == 0
+    told = OutboxEvent.objects.filter(event_type="payment.settled")
+    assert sorted(event.aggregate_id for event in told) == sorted(f"payment:{one.payment_id}" for one in made)
+    said = told.get(aggregate_id=f"payment:{made[0].payment_id}").payload["payment"]
+    assert (said["amount"], said["currency"], said["reference_number"]) == ("84.50", "USD", "ORDER-770")
+    # Taken back and confirmed again: the money did not come in twice.
+    match = Match.objects.first()
+    services.unmatch(match=match, reason="wrong line")
+    services.run_account(account=account)
+    assert set(Payment.objects.values_list("state", flat=True)) == {"reconciled"} and told.count() == 3
+
+
 def test_the_same_file_and_an_overlapping_statement_add_only_what_is_new(rail, funded, account):  # noqa: F811
     day = clock.now().date()
     content = mt940(day, 0, [(100, "A"), (200, "B"), (200, "B")])
@@ -286,3 +312,38 @@ def test_another_partner_sees_none_of_it(rail, funded, account, other_partner): 
     for path in ("accounts", "runs", "matches", "discrepancies"):
         assert stranger.get(f"/v1/reconciliation/{path}").json()["data"] == []
     assert stranger.post(f"/v1/reconciliation/accounts/{account.public_id}/run", {}).status_code == 404
+
+
+def test_a_line_is_split_to_the_cent_and_put_together_again(rail, funded, account):  # noqa: F811
+    made = transfers(funded, rail, 2)
+    upload(mt940(clock.now().date(), 0, [(-2500, "GARBLED")]), "a.sta", funded.pk)
+    line = StatementLine.objects.get()
+    for wrong in ([-2500], [-1000, -1000], [-3000, 500], [-2500, 0]):
+        with pytest.raises(Problem):
+            services.split_line(line=line, amounts=wrong, reason="two of ours and a fee")
+    assert StatementLine.objects.count() == 1
+    first, second, fee = services.split_line(line=line, amounts=[-1000, -1000, -500], reason="two of ours and a fee")
+    line.refresh_from_db()
+    assert line.state == "split" and services.prove(account=account, on=clock.now().date()).not_booked_minor == -2500
+    match = services.match_by_hand(account=account, lines=[first], items=[f"transfer:{made[0].pk}"])
+    services.match_by_hand(account=account, lines=[second], items=[f"transfer:{made[1].pk}"])
+    proof = services.prove(account=account, on=clock.now().date())
+    assert proof.green and proof.not_booked_minor == -500 and set(Transfer.objects.values_list("state", flat=True)) == {"reconciled"}
+    with pytest.raises(Problem) as decided:
+        services.join_line(line=line, reason="it was one after all")
+    assert decided.value.code == "already_matched" and first.public_id in decided.value.detail
+    with pytest.raises(Problem):
+        services.split_line(line=fee, amounts=[-300, -200], reason="a part of a part")
+    services.unmatch(match=match, reason="wrong")
+    services.unmatch(match=Match.objects.get(state="active"), reason="wrong")
+    services.join_line(line=line, reason="it was one after all")
+    line.refresh_from_db()
+    assert line.state == "open" and set(line.parts.values_list("state", flat=True)) == {"replaced"}
+    proof = services.prove(account=account, on=clock.now().date())
+    assert proof.green and proof.not_booked_minor == -2500
+    services.run_account(account=account)
+    again = services.split_line(line=line, amounts=[-2000, -500], reason="once more")
+    assert [part.amount_minor for part in again] == [-2000, -500]
+    # The same file again brings neither the line nor its parts anew.
+    upload(mt940(clock.now().date(), 0, [(-2500, "GARBLED")], number="2"), "b.sta", funded.pk)
+    assert StatementLine.objects.filter(part_of=None).count() == 1

@@ -8,6 +8,7 @@ import pytest
 from standardwebhooks import Webhook
 
 from payos.kernel import ids, tenancy
+from payos.kernel.errors import Problem
 from tests.webhooks.conftest import deliver, make_due, publish, register
 from webhooks import services
 from webhooks.models import Attempt, Delivery, DeliveryState, Endpoint
@@ -128,6 +129,32 @@ def test_410_switches_the_endpoint_off_and_tells_somebody(partner, receiver):
         assert (endpoint.enabled, endpoint.disabled_reason) == (False, "gone")
         assert Case.objects.get(kind="webhook_disabled").partner_id == partner.pk
     assert deliver() == 0
+
+
+def test_who_is_named_is_told_by_e_mail_when_it_is_switched_off(partner, receiver, mailoutbox):
+    from operations.models import Case
+    from webhooks import tasks
+
+    told = register(partner, receiver.url("/status/410"), notify_emails=["ops@partner.example", "cto@partner.example"])
+    publish(partner)
+    deliver()
+    with tenancy.platform_scope():
+        assert "ops@partner.example" in Case.objects.get(kind="webhook_disabled").detail
+    assert tasks.tell_disabled(str(told.pk)) == 2
+    letter = mailoutbox[-1]
+    assert letter.to == ["ops@partner.example", "cto@partner.example"]
+    assert told.public_id in letter.body and "410" in letter.body and f"/v1/webhooks/{told.public_id}/enable" in letter.body
+    with tenancy.platform_scope():
+        services.endpoint_enable(endpoint_id=told.pk)
+    before = len(mailoutbox)
+    assert tasks.tell_disabled(str(told.pk)) == 0 and len(mailoutbox) == before
+
+
+@pytest.mark.parametrize("wrong", [["nobody"], "ops@partner.example", [7], ["a@b.example"] * 6])
+def test_addresses_that_are_none_are_refused(partner, receiver, wrong):
+    with pytest.raises(Problem) as refused:
+        register(partner, receiver.url("/ok"), notify_emails=wrong)
+    assert refused.value.errors[0]["pointer"].startswith("/notify_emails")
 
 
 def test_a_rotated_secret_signs_beside_the_new_one_until_the_overlap_ends(partner, receiver):

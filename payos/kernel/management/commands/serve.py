@@ -76,7 +76,7 @@ class Command(BaseCommand):
         if bank:
             preflight.require_port("127.0.0.1", options["sandbox_port"], "--sandbox-port", "the sandbox bank")
         host = options["host"]
-        shown = "localhost" if host in {"127.0.0.1", "0.0.0.0", "::", "::1"} else host
+        shown = "localhost" if host in {"127.0.0.1", "0.0.0.0", "::", "::1"} else host  # nosec B104 # compared with, never bound to
         self.url = f"http://{shown}:{options['port']}"
         self.only.describe(pid=os.getpid(), url=self.url)
         os.environ.setdefault("PUBLIC_URL", self.url)

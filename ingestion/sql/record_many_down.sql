@@ -1,0 +1,1 @@
+DROP FUNCTION ingestion_record_many;
