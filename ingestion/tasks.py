@@ -32,6 +32,11 @@ def forget_old_references() -> int:
 
 
 @shared_task
+def watch_store() -> str:
+    return services.watch_store()
+
+
+@shared_task
 def forget_latency() -> int:
     return stats.forget_latency()
 
