@@ -116,14 +116,14 @@ def figures(partner_id: Any = None) -> dict[str, Any]:
     with transaction.atomic(), tenancy.tenant_scope(partner_id) if partner_id else tenancy.platform_scope():
         today = clock.now().replace(hour=0, minute=0, second=0, microsecond=0)
         rows = WebhookStat.objects.filter(day=today.date())
-        by_outcome = {row["outcome"]: row for row in rows.values("outcome").annotate(n=Sum("count"), ms=Sum("milliseconds"))}
+        by_outcome = {row["outcome"]: (row["n"], row["ms"]) for row in rows.values("outcome").annotate(n=Sum("count"), ms=Sum("milliseconds"))}
         pending = backlog()
         processed = PaymentStaging.objects.filter(processed=True, processed_at__gte=today)[:100_000].count()
     batches = StagingProcessLog.objects.filter(started_at__gte=today, total__gt=0)
     average = batches.aggregate(time=Avg("milliseconds"))["time"] or 0
-    received = sum(row["n"] for row in by_outcome.values())
-    took = sum(row["ms"] for row in by_outcome.values())
-    duplicates = by_outcome.get("duplicate", {}).get("n", 0)  # type: ignore[call-overload]
+    received = sum(n for n, _ in by_outcome.values())
+    took = sum(ms for _, ms in by_outcome.values())
+    duplicates = by_outcome.get("duplicate", (0, 0))[0]
     return {
         "staging": {
             "processed_today": processed,
@@ -134,7 +134,7 @@ def figures(partner_id: Any = None) -> dict[str, Any]:
             "received_today": received,
             "duplicate_rate": round(duplicates / received, 4) if received else 0,
             "average_response_time_ms": round(took / received, 2) if received else 0,
-            "by_outcome": {name: row["n"] for name, row in sorted(by_outcome.items())},
+            "by_outcome": {name: n for name, (n, _) in sorted(by_outcome.items())},
         },
         "dedup": dedup.statistics.as_dict(),
     }
