@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from contextlib import suppress
 from typing import Any
@@ -27,3 +28,11 @@ def _warm_the_caches(**_: Any) -> None:
 @signals.setup_logging.connect
 def _log_as_everyone_does(**_: Any) -> None:
     """Celery leaves logging alone: Django has set it up by then, secrets removed and all."""
+
+
+@signals.worker_init.connect
+@signals.worker_process_init.connect
+def _keep_what_is_loaded(**_: Any) -> None:
+    """What is loaded by now stays: a full collection would walk all of it again and again."""
+    gc.collect()
+    gc.freeze()

@@ -184,7 +184,8 @@ class Old:
 
 def test_data_of_the_first_schema_come_through_to_the_newest(scratch: str) -> None:
     """Each app at its first migration, rows in every table that takes them, books that balance; then everything else on top."""
-    firsts = [key for key in executor().loader.graph.nodes if key[0] in OURS and key[1].endswith("_initial")]
+    # The last of an app that has several: to ask for its first as well would, once it is there, mean going back to it.
+    firsts = sorted(dict(sorted(key for key in executor().loader.graph.nodes if key[0] in OURS and key[1].endswith("_initial"))).items())
     executor().migrate(firsts)
     old = Old(executor().loader.project_state(firsts))
     partner = old.make("partners.partner", name="Old Partner", slug="old-partner")
