@@ -70,7 +70,7 @@ bench: install-dev
 
 chaos: install-dev
 	@$(PY) manage.py simulate_day --partners 20 --payments 20000 --transfers 2000
-	@$(PY) manage.py chaos $(ARGS)
+	@$(PY) manage.py chaos --scenario all $(ARGS)
 	@$(PY) -m pytest -m slow
 
 clean: stop

@@ -147,7 +147,7 @@ class SourceAdmin(PayosModelAdmin):
             super().save_model(request, obj, form, change)
             channels.forget_sources()
             return
-        fields = {name: form.cleaned_data[name] for name in self.fields if name not in {"partner", "name", "adapter"}}  # type: ignore[union-attr]
+        fields = {name: value for name, value in form.cleaned_data.items() if name not in {"partner", "name", "adapter"}}
         made, secret = services.source_create(
             partner=obj.partner, livemode=obj.livemode, name=obj.name, adapter=obj.adapter, **fields
         )

@@ -41,6 +41,8 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "payment partitions": every(6 * 3600, "ingestion.tasks.make_partitions"),
     "holding period": every(300, "ingestion.tasks.release_held_payments"),
     "connectors": every(30, "ingestion.tasks.run_connectors"),
+    "room for files": every(60, "ingestion.tasks.watch_store"),
+    "old answer times": every(3600, "ingestion.tasks.forget_latency"),
     "old payment references": every(600, "ingestion.tasks.forget_old_references"),
     # settlement
     "close windows": every(2, "settlement.tasks.close_windows", "settlement"),

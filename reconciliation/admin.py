@@ -17,10 +17,12 @@ from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from operations.services import request_approval
+from partners.models import Partner
 from payos.kernel import clock
 from payos.kernel.admin import PayosModelAdmin, ReadOnlyModelAdmin
 from payos.kernel.errors import Problem
 from payos.kernel.forms import DialogForm, ReasonForm
+from payos.kernel.money import MoneyError, parse_minor
 from payos.kernel.money import display as money
 from reconciliation import exports, selectors, services
 from reconciliation.models import (
@@ -34,6 +36,7 @@ from reconciliation.models import (
     StatementLine,
     Suggestion,
 )
+from reconciliation.services import booking
 
 WORK = "reconciliation.work_reconciliation"
 
@@ -55,8 +58,18 @@ class ReportForm(DialogForm):
 class AdjustForm(ReasonForm):
     code = forms.ChoiceField(
         label="Against",
-        choices=[("suspense", "Suspense"), ("rail:costs", "Costs of rails"), ("writeoffs", "Write-offs"), ("fees:income", "Fees earned"), ("equity", "Opening balances")],
+        choices=list(booking.BOOK_TO.items()),
         widget=UnfoldAdminSelectWidget,
+    )
+    partner = forms.ModelChoiceField(
+        Partner.objects.filter(active=True), required=False, widget=UnfoldAdminSelectWidget,
+        help_text="Whose books it goes to, where the account carries many partners' money",
+    )  # fmt: skip
+
+
+class SplitForm(ReasonForm):
+    amounts = forms.CharField(
+        label="Amounts", widget=UnfoldAdminTextInputWidget, help_text="With the sign of the line, separated by spaces, for example -60.00 -40.00"
     )
 
 
@@ -145,7 +158,7 @@ class StatementLineAdmin(ReadOnlyModelAdmin):
     list_select_related = ["account"]
     search_fields = ["=reference", "description"]
     date_hierarchy = "value_on"
-    actions_detail = ["book", "set_aside"]
+    actions_detail = ["book", "set_aside", "split", "join"]
     has_work_permission = _work
 
     @display(description="Amount", ordering="amount_minor")
@@ -158,13 +171,19 @@ class StatementLineAdmin(ReadOnlyModelAdmin):
 
     @action(
         description="Book it", icon="post_add", permissions=["work"],
-        dialog={"title": "Book a line that is nobody's", "description": "Posts cash against the chosen account.", "form_class": AdjustForm, "form_submit_text": "Book"},
+        dialog={"title": "Book a line that is nobody's", "description": "Posts cash against the chosen account; over your limit a second person is asked.", "form_class": AdjustForm, "form_submit_text": "Book"},
     )  # fmt: skip
     def book(self, request: HttpRequest, form: AdjustForm, object_id: str) -> HttpResponse:
         line = StatementLine.objects.get(pk=object_id)
         try:
-            posted = services.adjust_line(line=line, code=form.cleaned_data["code"], partner_id=None, reason=form.cleaned_data["reason"])
-            messages.success(request, f"Booked as {posted.public_id}.")
+            owner = form.cleaned_data["partner"]
+            posted, asked = booking.book_line(
+                line=line, code=form.cleaned_data["code"], partner=str(owner.pk) if owner else "", reason=form.cleaned_data["reason"], user=request.user
+            )
+            if asked is not None:
+                messages.info(request, f"Over what you may book alone: {asked.public_id} waits for a second person.")
+                return redirect(reverse("admin:operations_approval_change", args=[asked.pk]))
+            messages.success(request, f"Booked as {posted}.")
         except Problem as problem:
             messages.error(request, problem.detail)
         return _back(request, "reconciliation_statementline_change", object_id)
@@ -177,6 +196,33 @@ class StatementLineAdmin(ReadOnlyModelAdmin):
         try:
             services.ignore_line(line=StatementLine.objects.get(pk=object_id), reason=form.cleaned_data["reason"])
             messages.success(request, "The line is set aside.")
+        except Problem as problem:
+            messages.error(request, problem.detail)
+        return _back(request, "reconciliation_statementline_change", object_id)
+
+
+    @action(
+        description="Split", icon="call_split", permissions=["work"],
+        dialog={"title": "Split the line", "description": "Into parts that are matched or booked one by one.", "form_class": SplitForm, "form_submit_text": "Split"},
+    )  # fmt: skip
+    def split(self, request: HttpRequest, form: SplitForm, object_id: str) -> HttpResponse:
+        line = StatementLine.objects.get(pk=object_id)
+        try:
+            amounts = [parse_minor(text, line.currency) for text in form.cleaned_data["amounts"].split()]
+            parts = services.split_line(line=line, amounts=amounts, reason=form.cleaned_data["reason"])
+            messages.success(request, f"Split into {', '.join(part.public_id for part in parts)}.")
+        except (Problem, MoneyError) as problem:
+            messages.error(request, getattr(problem, "detail", "") or f"An amount cannot be read: {problem}")
+        return _back(request, "reconciliation_statementline_change", object_id)
+
+    @action(
+        description="Put together", icon="call_merge", permissions=["work"],
+        dialog={"title": "Put the line together again", "description": "While none of its parts is decided.", "form_class": ReasonForm, "form_submit_text": "Put together"},
+    )  # fmt: skip
+    def join(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
+        try:
+            services.join_line(line=StatementLine.objects.get(pk=object_id), reason=form.cleaned_data["reason"])
+            messages.success(request, "The line is whole and open again.")
         except Problem as problem:
             messages.error(request, problem.detail)
         return _back(request, "reconciliation_statementline_change", object_id)

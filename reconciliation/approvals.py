@@ -8,7 +8,7 @@ from operations.services import register_approval_action
 from payos.kernel.money import display
 from reconciliation import services
 from reconciliation.models import BankAccount, Rule, StatementLine
-from reconciliation.services import deciding
+from reconciliation.services import booking, deciding
 
 
 def _rule(params: dict[str, Any]) -> Rule:
@@ -60,6 +60,7 @@ def register() -> None:
         preview=_preview_rule,
         fingerprint=lambda params: f"{_rule(params).version}:{_rule(params).conditions}:{_rule(params).action}:{_rule(params).state}",
     )
+    register_approval_action(booking.ADJUST, execute=booking.execute, preview=booking.entries_of, fingerprint=booking.fingerprint)
     register_approval_action(
         "reconciliation.write_off",
         execute=_write_off,

@@ -122,7 +122,7 @@ REPORT_HEADER = ["value date", "amount", "currency", "reference", "description",
 
 def report_rows(account: BankAccount, start: date, end: date) -> Iterator[list[str]]:
     """Every line of the span with what became of it: what an auditor is handed."""
-    rows = StatementLine.objects.filter(account=account, value_on__gte=start, value_on__lte=end).order_by("value_on", "id")
+    rows = StatementLine.objects.filter(account=account, value_on__gte=start, value_on__lte=end).exclude(state="replaced").order_by("value_on", "id")
     for chunk in _chunks(rows.iterator(chunk_size=1000), 1000):
         ends = MatchItem.objects.filter(line__in=chunk, active=True).select_related("match").prefetch_related("match__items")
         by_line = {item.line_id: item.match for item in ends}

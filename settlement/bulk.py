@@ -7,9 +7,11 @@ of JSON texts is escaped quote by quote. One document costs a fraction of either
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
+import psycopg
 from django.db import connection, models
 
 from payos.kernel.crypto import EncryptedTextField, encrypt
@@ -29,15 +31,43 @@ def _own(field: Any) -> bool:
     return isinstance(field, models.BigAutoField)
 
 
-def insert_rows(model: type[models.Model], rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> None:
+@contextmanager
+def together() -> Iterator[None]:
+    """Statements in here are sent without waiting for each other: the server works on one while the next is written.
+
+    What one of them is refused is raised at the end of the block, and nothing in it may ask for an answer.
+    """
+    connection.ensure_connection()
+    connection.validate_no_broken_transaction()
+    connection.apply_scope()  # type: ignore[attr-defined]
+    with connection.wrap_database_errors, connection.connection.pipeline():
+        yield
+
+
+def insert_rows(
+    model: type[models.Model], rows: Sequence[dict[str, Any]], columns: Sequence[str], same: dict[str, Any] | None = None
+) -> None:
+    """Rows by column name, in this order. What is the same in all of them (`same`) is sent and read once."""
     if not rows:
         return
-    table, names = model._meta.db_table, ", ".join(f'"{column}"' for column in columns)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f'INSERT INTO "{table}" ({names}) SELECT {names} FROM json_populate_recordset(NULL::"{table}", %s::json)',  # nosec B608 # table and columns come from the model
-            [json.dumps(rows, default=str)],
-        )
+    table, alike = model._meta.db_table, same or {}
+    own = [column for column in columns if column not in alike]
+    names = ", ".join(f'"{column}"' for column in [*own, *alike])
+    taken = ", ".join([*(f'n."{column}"' for column in own), *(f'c."{column}"' for column in alike)])
+    _execute(
+        f'INSERT INTO "{table}" ({names}) SELECT {taken} FROM json_populate_recordset(NULL::"{table}", %s::json) WITH ORDINALITY AS n,'  # nosec B608 # table and columns come from the model
+        f' json_populate_record(NULL::"{table}", %s::json) AS c ORDER BY n.ordinality',
+        [json.dumps(rows, default=str), json.dumps(alike, default=str)],
+    )
+
+
+def _execute(sql: str, parameters: list[str]) -> None:
+    """Bound by the server: a document of a megabyte is not quoted into a statement and lexed out of it again."""
+    connection.ensure_connection()
+    connection.validate_no_broken_transaction()
+    connection.apply_scope()  # type: ignore[attr-defined]
+    with connection.wrap_database_errors:
+        psycopg.Cursor(connection.connection).execute(sql, parameters)
 
 
 def update(model: type[models.Model], objects: Iterable[Any], names: Sequence[str]) -> None:
@@ -48,8 +78,7 @@ def update(model: type[models.Model], objects: Iterable[Any], names: Sequence[st
         return
     table = model._meta.db_table
     sets = ", ".join(f'"{field.column}" = n."{field.column}"' for field in fields)  # type: ignore[union-attr]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f'UPDATE "{table}" AS t SET {sets} FROM json_populate_recordset(NULL::"{table}", %s::json) AS n WHERE t.id = n.id',  # nosec B608 # table and columns come from the model
-            [json.dumps(rows, default=str)],
-        )
+    _execute(
+        f'UPDATE "{table}" AS t SET {sets} FROM json_populate_recordset(NULL::"{table}", %s::json) AS n WHERE t.id = n.id',  # nosec B608 # table and columns come from the model
+        [json.dumps(rows, default=str)],
+    )

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Iterable
 from typing import Any
 
-from django.db import connection
-
 from payos.kernel import clock, ids
+from payos.kernel.models import OutboxEvent
 from payos.kernel.money import to_decimal_str
+from settlement import bulk
 
 TOPIC = "settlement.events"
+COLUMNS = ("id", "topic", "event_type", "aggregate_id", "partner_id", "livemode", "payload", "created_at")
 
 
 def show(transfer: Any, rail_code: str = "") -> dict[str, Any]:
@@ -48,27 +48,50 @@ def show(transfer: Any, rail_code: str = "") -> dict[str, Any]:
 
 def publish_many(events: Iterable[tuple[str, str, uuid.UUID, bool, dict[str, Any]]]) -> None:
     """(event type, aggregate, partner, mode, payload) each, in the caller's transaction, in this order."""
-    rows = list(events)
-    if not rows:
-        return
-    now = clock.now()
-    # One document for all: an array of JSON texts would be escaped quote by quote.
-    document = json.dumps(
-        [{"place": place, "id": ids.uuid7(), "event_type": r[0], "aggregate_id": r[1], "partner_id": r[2], "livemode": r[3], "payload": r[4]}
-         for place, r in enumerate(rows)],
-        default=str,
-    )
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO kernel_outbox_event (id, topic, event_type, aggregate_id, partner_id, livemode, payload, created_at)"
-            " SELECT id, %s, event_type, aggregate_id, partner_id, livemode, payload, %s"
-            " FROM json_to_recordset(%s::json) AS e (id uuid, event_type text, aggregate_id text, partner_id uuid, livemode boolean,"
-            " payload jsonb, place bigint) ORDER BY place",
-            [TOPIC, now, document],
-        )
+    rows = [
+        {"id": str(ids.uuid7()), "event_type": r[0], "aggregate_id": r[1], "partner_id": str(r[2]), "livemode": r[3], "payload": r[4]}
+        for r in events
+    ]
+    bulk.insert_rows(OutboxEvent, rows, COLUMNS, {"topic": TOPIC, "created_at": clock.now()})
 
 
 def of_transfers(kind: str, transfers: Iterable[Any], rail_codes: dict[Any, str]) -> list[tuple[str, str, uuid.UUID, bool, dict[str, Any]]]:
     return [
         (kind, f"transfer:{t.pk}", t.partner_id, t.livemode, {"transfer": show(t, rail_codes[t.rail_id])}) for t in transfers
     ]
+
+
+def of_accepted(
+    rows: Iterable[dict[str, Any]], same: dict[str, Any], rail_codes: dict[Any, str]
+) -> list[tuple[str, str, uuid.UUID, bool, dict[str, Any]]]:
+    """Transfers that were accepted together, as rows: `show` of each, with what is the same in all of them written once."""
+    found = []
+    shown: dict[Any, dict[str, Any]] = {}
+    for row in rows:
+        common = shown.get(row["rail_id"])
+        if common is None:
+            common = shown[row["rail_id"]] = show(Accepted(same | row), rail_codes[row["rail_id"]])
+        own = {
+            "id": ids.encode("trf", row["id"]), "amount": to_decimal_str(row["amount_minor"], row["currency"]), "currency": row["currency"],
+            "destination": {"type": row["destination_type"], "label": row["destination_label"]}, "protocol": row["protocol"],
+            "protocol_metadata": row["protocol_metadata"], "urgency": row["urgency"], "reference": row["reference"],
+            "description": row["description"], "metadata": row["metadata"],
+            "branch": ids.encode("brn", row["branch_id"]) if row["branch_id"] else None,
+        }  # fmt: skip
+        found.append(
+            ("transfer.accepted", f"transfer:{row['id']}", same["partner_id"], same["livemode"], {"transfer": {**common, **own}})
+        )
+    return found
+
+
+class Accepted:
+    """A row with the names of a transfer."""
+
+    next_attempt_at = submitted_at = settled_at = None
+
+    def __init__(self, row: dict[str, Any]) -> None:
+        self.__dict__.update(row)
+
+    @property
+    def public_id(self) -> str:
+        return ids.encode("trf", self.__dict__["id"])

@@ -70,6 +70,103 @@ def cost(rail: RailView, amount_minor: int) -> int:
 
 def refusal(rail: RailView, wanted: Wanted) -> str:
     """Why this rail cannot take it; empty when it can."""
+    return Router([rail]).refusal(rail, wanted)
+
+
+def route(rails: Sequence[RailView], wanted: Wanted) -> Decision:
+    return Router(rails).route(wanted)
+
+
+class Router:
+    """`route` over one snapshot for many: what does not depend on the amount is worked out once for all that ask alike."""
+
+    def __init__(self, rails: Sequence[RailView]) -> None:
+        self.rails = rails
+        self.left = {rail.code: rail.daily_left_minor for rail in rails}
+        self._known: dict[tuple[Any, ...], list[tuple[RailView, str, str]]] = {}
+        self._minutes = {rail.code: rail.wait_minutes + rail.speed_minutes for rail in rails}
+        self._shown = {
+            rail.code: {
+                "minutes": round(self._minutes[rail.code], 1), "reliability": round(rail.reliability, 4), "load_share": rail.load_share,
+                "window_at": rail.window_at.isoformat() if rail.window_at else None,
+            }
+            for rail in rails
+        }  # fmt: skip
+
+    def spend(self, code: str, amount_minor: int) -> None:
+        """What was just given to a rail counts against its limit of the day for those that follow."""
+        left = self.left[code]
+        if left is not None:
+            self.left[code] = left - amount_minor
+
+    def route(self, wanted: Wanted) -> Decision:
+        rejected: list[dict[str, Any]] = []
+        able: list[RailView] = []
+        for rail, first, last in self._alike(wanted):
+            why = first or self._amount(rail, wanted.amount_minor) or last
+            if why:
+                rejected.append({"rail": rail.code, "why": why})
+            else:
+                able.append(rail)
+        if not able:
+            return Decision(None, rejected=rejected)
+        costs = {rail.code: cost(rail, wanted.amount_minor) for rail in able}
+        dearest, slowest = max(costs.values()) or 1, max(self._minutes[rail.code] for rail in able) or 1
+        by_cost, by_speed, by_reliability = WEIGHTS.get(wanted.urgency, WEIGHTS["standard"])
+        scores = {
+            rail.code: round(
+                by_cost * (1 - costs[rail.code] / dearest)
+                + by_speed * (1 - self._minutes[rail.code] / slowest)
+                + by_reliability * rail.reliability,
+                6,
+            )
+            for rail in able
+        }
+        if len(set(scores.values())) == len(able):
+            order = sorted(able, key=lambda rail: -scores[rail.code])
+        else:
+            order = sorted(able, key=lambda rail: (-scores[rail.code], -_spread(rail, wanted.key), rail.code))
+        best = order[0]
+        for rail in order[1:]:
+            rejected.append(
+                {"rail": rail.code, "why": f"scored {scores[rail.code]} against {scores[best.code]}", **self._factors(rail, costs, scores)}
+            )
+        return Decision(best.code, [rail.code for rail in order], self._factors(best, costs, scores), rejected)
+
+    def refusal(self, rail: RailView, wanted: Wanted) -> str:
+        return _before(rail, wanted) or self._amount(rail, wanted.amount_minor) or self._after(rail, wanted)
+
+    def _alike(self, wanted: Wanted) -> list[tuple[RailView, str, str]]:
+        """Every rail with why it cannot take such a transfer: what is asked before the amount, and what is asked after it."""
+        key = (wanted.currency, wanted.destination_type, wanted.protocol, wanted.hint, wanted.within_minutes, wanted.excluded)
+        known = self._known.get(key)
+        if known is None:
+            known = self._known[key] = [(rail, _before(rail, wanted), self._after(rail, wanted)) for rail in self.rails]
+        return known
+
+    def _amount(self, rail: RailView, amount_minor: int) -> str:
+        if amount_minor < rail.minimum_minor:
+            return "the amount is below its minimum"
+        if rail.maximum_minor is not None and amount_minor > rail.maximum_minor:
+            return "the amount is over its limit per transfer"
+        left = self.left[rail.code]
+        if left is not None and amount_minor > left:
+            return "its limit of the day is used up"
+        return ""
+
+    def _after(self, rail: RailView, wanted: Wanted) -> str:
+        if not rail.open:
+            return "its circuit is open after repeated failures"
+        minutes = self._minutes[rail.code]
+        if wanted.within_minutes is not None and minutes > wanted.within_minutes:
+            return f"it would settle in {minutes:.0f} minutes, asked for {wanted.within_minutes}"
+        return ""
+
+    def _factors(self, rail: RailView, costs: dict[str, int], scores: dict[str, float]) -> dict[str, Any]:
+        return {"score": scores[rail.code], "cost_minor": costs[rail.code], **self._shown[rail.code]}
+
+
+def _before(rail: RailView, wanted: Wanted) -> str:
     if not rail.enabled:
         return "it is switched off"
     if rail.code in wanted.excluded:
@@ -82,64 +179,10 @@ def refusal(rail: RailView, wanted: Wanted) -> str:
         return f"it does not take {wanted.protocol}"
     if wanted.hint and rail.code != wanted.hint:
         return f"the transfer asks for {wanted.hint}"
-    if wanted.amount_minor < rail.minimum_minor:
-        return "the amount is below its minimum"
-    if rail.maximum_minor is not None and wanted.amount_minor > rail.maximum_minor:
-        return "the amount is over its limit per transfer"
-    if rail.daily_left_minor is not None and wanted.amount_minor > rail.daily_left_minor:
-        return "its limit of the day is used up"
-    if not rail.open:
-        return "its circuit is open after repeated failures"
-    if wanted.within_minutes is not None and rail.wait_minutes + rail.speed_minutes > wanted.within_minutes:
-        return f"it would settle in {rail.wait_minutes + rail.speed_minutes:.0f} minutes, asked for {wanted.within_minutes}"
     return ""
-
-
-def route(rails: Sequence[RailView], wanted: Wanted) -> Decision:
-    rejected: list[dict[str, Any]] = []
-    able: list[RailView] = []
-    for rail in rails:
-        why = refusal(rail, wanted)
-        if why:
-            rejected.append({"rail": rail.code, "why": why})
-        else:
-            able.append(rail)
-    if not able:
-        return Decision(None, rejected=rejected)
-    costs = {rail.code: cost(rail, wanted.amount_minor) for rail in able}
-    minutes = {rail.code: rail.wait_minutes + rail.speed_minutes for rail in able}
-    dearest, slowest = max(costs.values()) or 1, max(minutes.values()) or 1
-    by_cost, by_speed, by_reliability = WEIGHTS.get(wanted.urgency, WEIGHTS["standard"])
-    scores = {
-        rail.code: round(
-            by_cost * (1 - costs[rail.code] / dearest)
-            + by_speed * (1 - minutes[rail.code] / slowest)
-            + by_reliability * rail.reliability,
-            6,
-        )
-        for rail in able
-    }
-    order = sorted(able, key=lambda rail: (-scores[rail.code], -_spread(rail, wanted.key), rail.code))
-    best = order[0]
-    for rail in order[1:]:
-        rejected.append(
-            {"rail": rail.code, "why": f"scored {scores[rail.code]} against {scores[best.code]}", **_factors(rail, costs, minutes, scores)}
-        )
-    return Decision(best.code, [rail.code for rail in order], _factors(best, costs, minutes, scores), rejected)
 
 
 def _spread(rail: RailView, key: str) -> float:
     """Weighted rendezvous hashing: equal rails share transfers in proportion, and the same transfer always falls the same way."""
     number = (int.from_bytes(hashlib.sha256(f"{rail.code}:{key}".encode()).digest()[:6], "big") + 1) / (2**48 + 1)
     return rail.load_share / -math.log(number)
-
-
-def _factors(rail: RailView, costs: dict[str, int], minutes: dict[str, float], scores: dict[str, float]) -> dict[str, Any]:
-    return {
-        "score": scores[rail.code],
-        "cost_minor": costs[rail.code],
-        "minutes": round(minutes[rail.code], 1),
-        "reliability": round(rail.reliability, 4),
-        "load_share": rail.load_share,
-        "window_at": rail.window_at.isoformat() if rail.window_at else None,
-    }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Sequence
 from typing import Any
@@ -14,24 +13,16 @@ from console.workbench import bench
 from ledger import services as ledger
 from operations import services as operations
 from operations.case_actions import CaseAction, Outcome, register_case_action
-from operations.models import Approval, Case
+from operations.models import Case
 from payos.kernel import ids, money, tenancy
 from payos.kernel.errors import Problem
 from reconciliation import services
 from reconciliation.models import BankAccount, Match, Rule, StatementLine
-from reconciliation.services import deciding
+from reconciliation.services import booking, deciding
 from reconciliation.services import rules as rule_services
 
-WRITE_OFF, ADJUST, ACTIVATE = "reconciliation.write_off", "reconciliation.adjust", "reconciliation.rule_activate"
+WRITE_OFF, ACTIVATE = "reconciliation.write_off", "reconciliation.rule_activate"
 MAY = "reconciliation.work_reconciliation"
-# What a line that is nobody's may be booked against, in words.
-BOOK_TO = {
-    "suspense": "Suspense: nobody claims it yet",
-    "rail:costs": "Costs of rails and banks",
-    "fees:income": "Fees earned",
-    "writeoffs": "Write-offs",
-    "chargebacks": "Chargebacks",
-}
 
 
 def pick_lines(account: BankAccount, keys: Sequence[str]) -> list[StatementLine]:
@@ -67,64 +58,47 @@ def match(*, case: Case, user: Any, lines: Sequence[str], items: Sequence[str], 
 
 
 @transaction.atomic
+def match_in_part(*, case: Case, user: Any, lines: Sequence[str], items: Sequence[str], note: str) -> str:
+    """One line pays for these and for more: the part that they explain is matched, the rest stays open on this case."""
+    operations.claim(case=case, user=user)
+    account = bench.discrepancy_of(case).account
+    picked, items = pick_lines(account, lines), list(dict.fromkeys(items))
+    if len(picked) != 1 or not items:
+        raise Problem("unprocessable", "Pick exactly one line and what it pays for in part.")
+    (line,) = picked
+    rest = deciding.residual(lines=picked, items=items)
+    if rest == 0 or (rest > 0) != (line.amount_minor > 0) or abs(rest) >= abs(line.amount_minor):
+        raise Problem("not_balanced", "What is picked must be less than the line and of the same sign.", residual_minor=rest)
+    part, left = services.split_line(line=line, amounts=[line.amount_minor - rest, rest], reason=note)
+    discrepancy = bench.discrepancy_of(case)
+    discrepancy.lines = [key for key in discrepancy.lines if key != str(part.pk)]
+    discrepancy.items = [key for key in discrepancy.items if key not in items]
+    discrepancy.expected_minor, discrepancy.actual_minor = 0, rest
+    discrepancy.save(update_fields=["lines", "items", "expected_minor", "actual_minor"])
+    made = services.match_by_hand(account=account, lines=[part], items=items, note=note)
+    shown = money.display(rest, account.currency)
+    operations.comment(case=case, user=user, text=f"Matched in part as {made.public_id}; {shown} stay open as {left.public_id}. {note}")
+    return f"Matched in part as {made.public_id}; {shown} stay open."
+
+
+@transaction.atomic
 def book(*, case: Case, user: Any, line: str, code: str, partner: str, reason: str) -> str:
     """Book a line that is nobody's; over the limit a second person is asked."""
     operations.claim(case=case, user=user)
     account = bench.discrepancy_of(case).account
     (row,) = pick_lines(account, [line])
-    params = {"line": str(row.pk), "code": _code(code), "partner": str(_owner(account, partner)), "reason": reason}
-    if not reason.strip():
-        raise Problem("unprocessable", "Booking a line needs a reason.")
-    if operations.needs_approval(action=ADJUST, user=user, amount_minor=row.amount_minor, currency=row.currency):
-        asked = operations.request_approval(
-            action=ADJUST, subject=row, params=params, reason=reason, requested_by=user, partner_id=account.partner_id, amount_minor=row.amount_minor, currency=row.currency, case=case,
-        )  # fmt: skip
+    posted, asked = booking.book_line(line=row, code=code, partner=partner, reason=reason, user=user, case=case)
+    if asked is not None:
         return f"{money.display(row.amount_minor, row.currency)} is more than you may book alone: {asked.public_id} waits for a second person."
-    posted = _book(params)
     _done(case, user, "booked", reason, {"transaction": posted, "line": row.public_id})
-    return f"Booked to {BOOK_TO[params['code']].split(':')[0].lower()}."
-
-
-def _book(params: dict[str, Any]) -> str:
-    row = StatementLine.objects.select_related("account").get(pk=params["line"])
-    posted = services.adjust_line(line=row, code=params["code"], partner_id=uuid.UUID(params["partner"]), reason=params["reason"])
-    return posted.public_id
-
-
-def _code(code: str) -> str:
-    if code not in BOOK_TO:
-        raise Problem("unprocessable", f"Choose what to book it to: {', '.join(BOOK_TO)}.")
-    return code
-
-
-def _owner(account: BankAccount, partner: str) -> uuid.UUID:
-    if account.partner_id:
-        return account.partner_id
-    try:
-        return uuid.UUID(partner)
-    except ValueError:
-        raise Problem("unprocessable", "This account carries many partners' money: choose whose books it goes to.") from None
-
-
-def entries_of(params: dict[str, Any]) -> dict[str, Any]:
-    """Exactly what booking a line would post."""
-    row = StatementLine.objects.select_related("account").get(pk=params["line"])
-    cash, other = ("debit", "credit") if row.amount_minor > 0 else ("credit", "debit")
-    size = abs(row.amount_minor)
-    return {
-        "summary": f"Book {money.display(row.amount_minor, row.currency)} of {row} to {BOOK_TO[params['code']]}",
-        "entries": [
-            {"account": row.account.cash_code, "direction": cash, "amount_minor": size, "currency": row.currency},
-            {"account": params["code"], "direction": other, "amount_minor": size, "currency": row.currency},
-        ],
-    }
+    return f"Booked to {booking.BOOK_TO[code].split(':')[0].lower()}."
 
 
 @transaction.atomic
 def preview_booking(*, case: Case, line: str, code: str) -> dict[str, Any]:
     account = bench.discrepancy_of(case).account
     (row,) = pick_lines(account, [line])
-    return entries_of({"line": str(row.pk), "code": _code(code)})
+    return booking.entries_of({"line": str(row.pk), "code": booking.check_code(code)})
 
 
 @transaction.atomic
@@ -213,15 +187,6 @@ def _open_again(public_id: str, expected: str, case: Case) -> None:
         line.save(update_fields=["state"])
 
 
-def _fingerprint(params: dict[str, Any]) -> str:
-    row = StatementLine.objects.get(pk=params["line"])
-    return json.dumps([row.state, row.amount_minor, params["code"], params["partner"]])
-
-
-def _execute(params: dict[str, Any], approval: Approval) -> dict[str, Any]:
-    return {"transaction": _book(params)}
-
-
 KINDS = tuple(f"{bench.KINDS}{kind}" for kind in ("missing_settlement", "missing_internal", "amount_mismatch", "duplicate", "fee_variance", "fx_variance", "date_out_of_window", "currency_mismatch", "split_incomplete", "ambiguous"))
 
 
@@ -229,7 +194,6 @@ def _page(case: Case) -> str:
     return reverse("admin:console_workbench", args=[case.pk])
 
 
-operations.register_approval_action(ADJUST, execute=_execute, preview=entries_of, fingerprint=_fingerprint)
 operations.register_undo("matched", _take_back_match)
 # Closed because an approved act or a match elsewhere explained it: what that did is not known to the case.
 operations.register_undo("decided", _take_back_match)

@@ -19,6 +19,7 @@ from partners.models import Partner
 from payos.kernel.adminsite import register_page
 from payos.kernel.currencies import EXPONENTS
 from payos.kernel.errors import Problem
+from reconciliation.services import booking
 
 LIST = "admin:operations_case_changelist"
 
@@ -41,7 +42,7 @@ def workbench(request: HttpRequest, key: uuid.UUID) -> HttpResponse:
         currency=laid.account.currency,
         exponent=EXPONENTS[laid.account.currency],
         why=[(one.confidence, bench.in_words(one.reason, laid.account.currency)) for one in laid.suggestions],
-        book_to=actions.BOOK_TO.items(),
+        book_to=booking.BOOK_TO.items(),
         partners=Partner.objects.order_by("name")[:500] if laid.account.partner_id is None else [],
         may_work=request.user.has_perm(actions.MAY),  # type: ignore[union-attr]
         q=request.GET.get("q", ""),
@@ -63,6 +64,8 @@ def act(request: HttpRequest, key: uuid.UUID, name: str) -> HttpResponse:
             return actions.match(
                 case=case, user=request.user, lines=post.getlist("line"), items=post.getlist("item"), note=post.get("reason", ""), write_off=name == "write_off"
             )
+        if name == "match_in_part":
+            return actions.match_in_part(case=case, user=request.user, lines=post.getlist("line"), items=post.getlist("item"), note=post.get("reason", ""))
         if name in {"book", "set_aside"}:
             lines = post.getlist("line")
             if len(lines) != 1:
@@ -72,7 +75,8 @@ def act(request: HttpRequest, key: uuid.UUID, name: str) -> HttpResponse:
             return actions.book(case=case, user=request.user, line=lines[0], code=post.get("code", ""), partner=post.get("partner", ""), reason=post.get("reason", ""))
         raise Problem("unprocessable", f"{name[:30]!r} is no act of the workbench.")
 
-    return answer(request, run, _next(case), next=_next(case), rule=reverse("admin:console_workbench_rule", args=[case.pk]))
+    following = reverse("admin:console_workbench", args=[case.pk]) if name == "match_in_part" else _next(case)
+    return answer(request, run, following, next=following, rule=reverse("admin:console_workbench_rule", args=[case.pk]))
 
 
 @require_POST

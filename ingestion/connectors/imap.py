@@ -5,19 +5,27 @@ from __future__ import annotations
 import contextlib
 import email
 import email.policy
+import email.utils
 import fnmatch
 import imaplib
+import logging
+import re
 import ssl
 from collections.abc import Iterator
 from typing import Any
 
 from ingestion.connectors.base import LARGEST, ConnectorError, Found, needed
 
+log = logging.getLogger("payos.ingestion")
+SIZE = re.compile(rb"RFC822\.SIZE (\d+)")
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
 class Mailbox:
-    """{"host", "port"?, "user", "mailbox"?, "sender"?, "subject"?, "pattern"?}. Patterns may hold * and ?."""
+    """{"host", "port"?, "user", "mailbox"?, "sender"?, "subject"?, "pattern"?, "ca_file"?}. Patterns may hold * and ?.
+
+    The sender is held against the address and never against the name beside it, which anybody may write.
+    """
 
     def __init__(self, config: dict[str, Any], secret: str, checkpoint: dict[str, Any]) -> None:
         self.host, self.user = needed(config, "host", "user")
@@ -40,9 +48,15 @@ class Mailbox:
                 context = ssl.create_default_context(cafile=self.config.get("ca_file"))
                 server = imaplib.IMAP4_SSL(self.host, port, ssl_context=context, timeout=30)
             server.login(self.user, self.secret)
-            status, data = server.select(f'"{self.config.get("mailbox", "INBOX")}"', readonly=True)
+            self._server = server
+            mailbox = str(self.config.get("mailbox") or "INBOX")
+            status, _ = server.select('"' + mailbox.replace("\\", "\\\\").replace('"', '\\"') + '"', readonly=True)
             if status != "OK":
-                raise ConnectorError(f"there is no mailbox {self.config.get('mailbox', 'INBOX')!r}")
+                raise ConnectorError(f"there is no mailbox {mailbox!r}: check its name and that the user may read it")
+        except ssl.SSLCertVerificationError as error:
+            raise ConnectorError(
+                f"the certificate of {self.host} is not trusted ({error.verify_message}): name its authority as ca_file, or check who answers there"
+            ) from error
         except (OSError, imaplib.IMAP4.error) as error:
             raise ConnectorError(f"the mail server {self.host} failed: {error}") from error
         validity = server.response("UIDVALIDITY")[1]
@@ -50,7 +64,6 @@ class Mailbox:
         if self.seen["uidvalidity"] != now:
             # The server numbered its mails anew: look at all of them; the files' hashes keep them single.
             self.seen = {"uidvalidity": now, "uid": 0}
-        self._server = server
         return server
 
     def test(self) -> str:
@@ -66,7 +79,8 @@ class Mailbox:
                 message = self._message(uid)
                 if message is not None and self._wanted(message):
                     for place, part in enumerate(self._attachments(message)):
-                        yield Found(f"{uid}:{place}", part.get_filename() or f"mail-{uid}-{place}", str(uid))
+                        # A number means another mail once the mailbox is numbered anew.
+                        yield Found(f"{uid}:{place}", _name(part) or f"mail-{uid}-{place}", f"{self.seen['uidvalidity']}:{uid}")
                 self.seen["uid"] = uid
         except (OSError, imaplib.IMAP4.error) as error:
             raise ConnectorError(f"the mail server {self.host} failed: {error}") from error
@@ -75,8 +89,11 @@ class Mailbox:
         if uid not in self._messages:
             assert self._server is not None
             _, data = self._server.uid("FETCH", str(uid), "(RFC822.SIZE)")
-            size = int(b"".join(part for part in data if isinstance(part, bytes)).split(b"RFC822.SIZE")[1].strip(b" )").split(b")")[0]) if data else 0
-            if size > LARGEST:
+            said = SIZE.search(b" ".join(part for item in data for part in (item if isinstance(item, tuple) else (item,)) if isinstance(part, bytes)))
+            if said is None:
+                return None  # deleted meanwhile
+            if int(said[1]) > LARGEST:
+                log.warning("imap.too_large", extra={"uid": uid, "bytes": int(said[1])})
                 return None
             _, data = self._server.uid("FETCH", str(uid), "(BODY.PEEK[])")
             raw = next((part[1] for part in data if isinstance(part, tuple)), b"")
@@ -84,14 +101,26 @@ class Mailbox:
         return self._messages[uid]
 
     def _wanted(self, message: Any) -> bool:
-        sender, subject = str(message.get("From", "")).lower(), str(message.get("Subject", "")).lower()
-        return fnmatch.fnmatch(sender, f"*{self.config.get('sender', '*')}*".lower()) and fnmatch.fnmatch(
-            subject, f"*{self.config.get('subject', '*')}*".lower()
+        sender = _shape(self.config.get("sender"))
+        if sender and "@" not in sender:
+            sender = f"*{sender}*"
+        subject = _shape(self.config.get("subject"))
+        addresses = [address.lower() for text in _raw(message, "From") for address in _addresses(text)]
+        # All of them: a second address, or one hidden in a name, must not lend its trust to the first.
+        return (not sender or (bool(addresses) and all(fnmatch.fnmatchcase(address, sender) for address in addresses))) and (
+            not subject or any(fnmatch.fnmatchcase(" ".join(text.split()).lower(), f"*{subject}*") for text in _header(message, "Subject"))
         )
 
     def _attachments(self, message: Any) -> list[Any]:
-        pattern = self.config.get("pattern", "*")
-        return [part for part in message.iter_attachments() if fnmatch.fnmatch(part.get_filename() or "", pattern)]
+        """Every part that is a file: also the mail that is nothing else, and files inside a forwarded mail."""
+        pattern = _shape(self.config.get("pattern")) or "*"
+        return [
+            part
+            for part in message.walk()
+            if not part.is_multipart()
+            and (_name(part) or part.get_content_disposition() == "attachment")
+            and fnmatch.fnmatchcase(_name(part).lower(), pattern)
+        ]
 
     def fetch(self, found: Found) -> bytes:
         uid, _, place = found.key.partition(":")
@@ -108,3 +137,33 @@ class Mailbox:
         if self._server is not None:
             with contextlib.suppress(OSError, imaplib.IMAP4.error):
                 self._server.logout()
+
+
+def _shape(pattern: Any) -> str:
+    """A pattern of * and ? in lower case; brackets, which subjects are full of, mean themselves."""
+    return str(pattern or "").strip().lower().replace("[", "[[]")
+
+
+def _addresses(text: str) -> list[str]:
+    """What stands in angle brackets where there are any, for then everything beside them is a name."""
+    return re.findall(r"<([^<>]*)>", text) or [address for _, address in email.utils.getaddresses([text])]
+
+
+def _raw(message: Any, name: str) -> list[str]:
+    """A header as it was written: the parsed one of a malformed address shows the part that was made up."""
+    return [" ".join(str(text).split()) for key, text in message.raw_items() if key.lower() == name.lower()]
+
+
+def _header(message: Any, name: str) -> list[str]:
+    """A header's texts; one that cannot be decoded is as good as absent and stops no other mail."""
+    try:
+        return [str(value) for value in message.get_all(name, [])]
+    except Exception:  # noqa: BLE001 - the parser of structured headers raises whatever it stumbles over
+        return []
+
+
+def _name(part: Any) -> str:
+    try:
+        return part.get_filename() or ""
+    except Exception:  # noqa: BLE001 - as above
+        return ""

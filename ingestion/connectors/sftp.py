@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import fnmatch
+import time
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
 from ingestion.connectors.base import LARGEST, ConnectorError, Found, after, needed
 from ingestion.connectors.folder import PARTIAL, QUIET_SECONDS
+from payos.kernel import sftp
 
 
 class Sftp:
@@ -17,45 +18,24 @@ class Sftp:
 
     def __init__(self, config: dict[str, Any], secret: str, checkpoint: dict[str, Any]) -> None:
         self.host, self.user, self.host_key, self.path = needed(config, "host", "user", "host_key", "path")
-        self.port = int(config.get("port", 22))
         self.pattern, self.after = config.get("pattern", "*"), after(config)
         self.quiet = float(config.get("quiet_seconds", QUIET_SECONDS))
-        self.timeout = float(config.get("timeout", 60))
-        self.secret = secret
-        self.loop = asyncio.new_event_loop()
-        self._connection: Any = None
-        self._client: Any = None
+        try:
+            port, timeout = int(config.get("port", 22)), float(config.get("timeout", sftp.TIMEOUT))
+        except (TypeError, ValueError):
+            raise ConnectorError("port and timeout must be numbers") from None
+        self.session = sftp.Session(host=self.host, port=port, user=self.user, host_key=self.host_key, secret=secret, timeout=timeout)
 
     def _run(self, work: Any) -> Any:
-        import asyncssh
-
-        async def go() -> Any:
-            if self._client is None:
-                known = asyncssh.import_known_hosts(f"[{self.host}]:{self.port} {self.host_key}\n")
-                options: dict[str, Any] = {"port": self.port, "username": self.user, "known_hosts": known}
-                if "PRIVATE KEY" in self.secret:
-                    options["client_keys"] = [asyncssh.import_private_key(self.secret)]
-                else:
-                    options |= {"password": self.secret, "client_keys": None}
-                self._connection = await asyncssh.connect(self.host, **options)
-                self._client = await self._connection.start_sftp_client()
-            return await work(self._client)
-
         try:
-            return self.loop.run_until_complete(asyncio.wait_for(go(), self.timeout))
-        except asyncssh.HostKeyNotVerifiable as error:
-            raise ConnectorError(f"the host key of {self.host} is not the pinned one: find out why before changing it ({error})") from error
-        except asyncssh.PermissionDenied as error:
-            raise ConnectorError(f"{self.host} refuses the user {self.user}: check the password or key") from error
-        except (OSError, asyncssh.Error, TimeoutError) as error:
-            raise ConnectorError(f"the SFTP server {self.host} failed: {error}") from error
+            return self.session.run(work)
+        except sftp.SftpError as error:
+            raise ConnectorError(str(error)) from error
 
     def test(self) -> str:
         return f"{self.host} answers, its key is the pinned one, and {self.path} holds {sum(1 for _ in self.find())} files to read."
 
     def find(self) -> Iterator[Found]:
-        import time
-
         async def work(client: Any) -> list[Found]:
             found = []
             async for entry in client.scandir(self.path):
@@ -99,6 +79,4 @@ class Sftp:
         return {}
 
     def close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-        self.loop.close()
+        self.session.close()

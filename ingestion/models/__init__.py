@@ -2,7 +2,7 @@ from ingestion.models.connector import Connector, ConnectorRun, ConnectorSeen
 from ingestion.models.file import SourceFile
 from ingestion.models.payment import Payment, PaymentReference, PaymentState
 from ingestion.models.profile import MappingProfile
-from ingestion.models.source import RawMessage, Source, WebhookStat
+from ingestion.models.source import RawMessage, Source, WebhookLatency, WebhookStat
 from ingestion.models.staging import Currency, PaymentStaging, StagingProcessLog
 
 __all__ = [
@@ -19,5 +19,6 @@ __all__ = [
     "SourceFile",
     "Source",
     "StagingProcessLog",
+    "WebhookLatency",
     "WebhookStat",
 ]

@@ -55,6 +55,22 @@ class RawMessage(OptionalTenantModel):
         return self.reason[:80]
 
 
+class WebhookLatency(models.Model):
+    """How long answers took, counted by minute and bucket, so that a share of them can be told. For the whole platform."""
+
+    id = models.BigAutoField(primary_key=True)
+    minute = models.DateTimeField()
+    at_most_ms = models.PositiveIntegerField(help_text="Upper bound of the bucket; the last one has none.")
+    count = models.BigIntegerField(default=0)
+
+    class Meta:
+        default_permissions = ()
+        constraints = [models.UniqueConstraint(fields=["minute", "at_most_ms"], name="ingestion_latency_once")]
+
+    def __str__(self) -> str:
+        return f"{self.minute:%H:%M} up to {self.at_most_ms} ms: {self.count}"
+
+
 class WebhookStat(models.Model):
     """What came in per day, source and outcome. Added up in the process and written every few seconds."""
 

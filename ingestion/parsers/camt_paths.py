@@ -301,6 +301,7 @@ class Machine:
                 data = read(CHUNK)
             return
         rest = b""
+        padding = 0
         while data:
             data = rest + data
             cut = data.rfind(b">") + 1 or len(data) if len(data) < MAX_TEXT else len(data)
@@ -308,7 +309,10 @@ class Machine:
                 cut = max(data.rfind(b"<"), 0)
             piece, rest = data[:cut], data[cut:]
             if b"\x1a" in piece or b"\0" in piece:  # marks of old systems and padding, no XML
-                piece = piece.replace(b"\x1a", b"").replace(b"\0", b"")
+                padded, piece = len(piece), piece.translate(None, b"\x1a\0")
+                padding = padding + padded if not piece else 0
+                if padding > MAX_IDLE:
+                    return  # nothing but padding follows, or what follows it is not worth the wait
             if piece:
                 if not piece.isascii():
                     try:

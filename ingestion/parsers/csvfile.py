@@ -20,7 +20,7 @@ from ingestion.parsers.records import Events, Reject, Unreadable
 from ingestion.parsers.tabular import Row, Table
 from ingestion.parsers.textio import sniff_encoding
 
-VERSION = "1"
+VERSION = "2"
 HEAD = 1 << 18
 MAX_LINE = 1 << 20
 DELIMITERS = ",;\t|"
@@ -108,12 +108,12 @@ class _Source:
         self.problem = ""
 
     def rows(self) -> Iterable[Row]:
-        """Rows with the number of their first physical line, from `start` on (counted in rows)."""
+        """Rows with the number of their first physical line, those after the line `start`."""
         self.file.seek(0)
         lines = _Lines(self.file, self.encoding)
         taken = lines.taken
         source = iter(lines)
-        start, number, line_number = self.start, 0, 1
+        start, line_number = self.start, 1
         try:
             reader = csv.reader(source, delimiter=self.delimiter, skipinitialspace=True)
             while True:
@@ -123,17 +123,15 @@ class _Source:
                     break
                 except csv.Error:
                     row = None
-                if row is None or (len(taken) > 1 and self._swallowed(taken)):
+                if row is None or (len(taken) > 1 and self._swallowed(row, taken)):
                     for text in taken:
-                        if number >= start:
+                        if line_number > start:
                             yield line_number, self._unquoted(text)
-                        number += 1
                         line_number += 1
                     reader = csv.reader(source, delimiter=self.delimiter, skipinitialspace=True)
                 else:
-                    if number >= start:
+                    if line_number > start:
                         yield line_number, row
-                    number += 1
                     line_number += len(taken)
                 taken.clear()
         finally:
@@ -141,14 +139,26 @@ class _Source:
                 lines.text.detach()
         self.problem = lines.problem
 
-    def _swallowed(self, taken: list[str]) -> bool:
-        """A quote that never closed: the lines after the first are rows of their own, not the rest of a cell."""
+    def _swallowed(self, row: list[str], taken: list[str]) -> bool:
+        """A quote that never closed: the lines after the first are rows of their own, not the rest of a cell.
+
+        Rows of their own have as many delimiters as a row, and begin with what rows begin with (a date, a number).
+        """
         width = max(self.width - 1, 2)
-        return sum(text.count(self.delimiter) >= width for text in taken[1:]) * 2 >= len(taken) - 1
+        first = _shape(row[0]) if row else ""
+        full = [text for text in taken[1:] if text.count(self.delimiter) >= width]
+        if any(char == "9" for char in first):
+            full = [text for text in full if _shape(text.partition(self.delimiter)[0]) == first]
+        return len(full) * 2 >= len(taken) - 1
 
     def _unquoted(self, text: str) -> list[str]:
         cells = text.rstrip("\r\n").split(self.delimiter)
         return [cell.strip().strip('"') for cell in cells]
+
+
+def _shape(cell: str) -> str:
+    """What a cell looks like: 9 for digits, a for letters, each as long as it is."""
+    return "".join("9" if char.isdigit() else "a" if char.isalpha() else char for char in cell.strip(' "')[:40])
 
 
 def parse(file: BinaryIO, profile: Profile | None = None) -> Events:
@@ -168,14 +178,16 @@ def parse(file: BinaryIO, profile: Profile | None = None) -> Events:
         raise Unreadable("no delimiter found: a table has commas, semicolons, tabs or bars between its columns")
     source = _Source(file, encoding, delimiter)
     sample: list[list[str]] = []
-    for _, row in source.rows():
+    places: list[int] = []
+    for line_number, row in source.rows():
         sample.append(row)
+        places.append(line_number)
         if len(sample) >= SAMPLE_ROWS:
             break
     if not sample and source.problem:
         raise Unreadable(source.problem)
     layout = find(sample, profile, delimiter)
-    source.start = layout.header_row + 1
+    source.start = places[layout.header_row] if layout.header_row >= 0 else 0
     source.width = layout.width()
     yield from Table(layout, source.rows).events()
     if source.problem:

@@ -26,14 +26,14 @@ WORDS: dict[str, tuple[str, ...]] = {
         "amount", "betrag", "bedrag", "montant", "importe", "importo", "kwota", "valor", "quantia", "belopp", "belob", "belop",
         "castka", "umsatz", "transaction amount", "net amount", "netamount", "transactie bedrag", "transactiebedrag", "bedrag eur",
         "betrag eur", "amount eur", "amount usd", "amount gbp", "amount chf", "umsatz in eur", "montant eur", "importe eur", "summa",
-        "maara", "total", "value", "paid", "kwota operacji", "kwota transakcji", "osszeg", "net", "net total", "amount kes", "amt", "trnamt", "tran amount",
+        "maara", "total", "value", "paid", "kwota operacji", "kwota transakcji", "osszeg", "net", "net total", "amount kes", "amt", "trnamt", "tran amount", "netto", "netto betrag", "neto", "netto amount",
     ),
     "credit": (
-        "credit", "credit amount", "money in", "paid in", "deposit", "deposits", "haben", "gutschrift", "credit eur", "abono", "ingreso",
+        "credit", "credit amount", "money in", "paid in", "deposit", "deposits", "haben", "gutschrift", "gutschriften", "eingang", "zahlungseingang", "abonos", "ingresos", "haber", "credit eur", "abono", "ingreso",
         "avere", "accrediti", "entrate", "uznania", "credito", "kredit", "bij", "in", "credits", "receipts", "credit usd", "credit amt", "insattning", "lodgement", "incoming",
     ),
     "debit": (
-        "debit", "debit amount", "money out", "paid out", "withdrawal", "withdrawals", "withdrawn", "soll", "lastschrift", "debit eur",
+        "debit", "debit amount", "money out", "paid out", "withdrawal", "withdrawals", "withdrawn", "soll", "lastschrift", "belastung", "belastungen", "ausgang", "zahlungsausgang", "cargos", "gastos", "debe", "debit eur",
         "cargo", "gasto", "dare", "addebiti", "uscite", "obciazenia", "debito", "debet", "af", "out", "debits", "payments", "debit usd", "debit amt", "uttag", "outgoing",
     ),
     "direction": (
@@ -46,11 +46,11 @@ WORDS: dict[str, tuple[str, ...]] = {
     ),
     "balance": (
         "balance", "running balance", "saldo", "saldo na mutatie", "solde", "kontostand", "balance after", "closing balance", "saldo po operacji", "konecny stav", "koncovy stav",
-        "saldo nach buchung", "balance eur", "account balance", "available balance", "ledger balance", "running bal", "saldo na trn", "solde progressif", "saldo eur", "saldo contabile", "zustatek", "book balance",
+        "saldo nach buchung", "balance eur", "account balance", "available balance", "ledger balance", "running bal", "saldo na trn", "solde progressif", "saldo eur", "saldo contabile", "zustatek", "book balance", "guthaben",
     ),
     "account": (
-        "account", "account number", "account no", "iban", "konto", "kontonummer", "rekening", "rekeningnummer", "compte", "cuenta", "conto", "konta",
-        "accountid", "account id", "auftragskonto", "iban auftragskonto", "iban bban", "numero de compte", "conta", "own account", "eigene iban",
+        "auftragskonto", "iban auftragskonto", "own account", "eigene iban", "account", "account number", "account no", "iban", "konto", "kontonummer", "rekening", "rekeningnummer", "compte", "cuenta", "conto", "konta",
+        "accountid", "account id", "iban bban", "numero de compte", "conta",
     ),
     "counterparty": (
         "counterparty", "counterparty name", "name", "payee", "payer", "beneficiary", "beneficiary name", "beguenstigter zahlungspflichtiger",
@@ -61,7 +61,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     ),
     "counterparty_account": (
         "counterparty account", "counterparty iban", "kontonummer iban", "iban zahlungsbeteiligter", "tegenrekening", "tegenrekening iban bban",
-        "contra account", "beneficiary account", "iban tegenpartij", "rachunek kontrahenta", "kontonummer bic", "counter account", "protiucet",
+        "contra account", "beneficiary account", "iban tegenpartij", "rachunek kontrahenta", "kontonummer bic", "counter account", "protiucet", "kontonummer", "konto kontrahenta", "partner iban",
     ),
     "description": (
         "description", "details", "detail", "narrative", "narration", "memo", "verwendungszweck", "buchungstext", "omschrijving", "mededelingen",
@@ -74,14 +74,14 @@ WORDS: dict[str, tuple[str, ...]] = {
         "transaction code", "typ transakcji", "typ operacji", "kind", "trntype",
     ),
     "status": ("status", "state", "transaction status", "statetype", "etat", "estado"),
-    "gross": ("gross", "gross amount"),
+    "gross": ("gross", "gross amount", "brutto", "bruto", "brut", "avant commission"),
     "fee": ("fee", "fees", "fee amount", "commission", "gebuhr", "frais", "charges"),
     "payout": ("payout id", "automatic payout id", "transfer", "payout", "deposit id", "settlement id"),
 }  # fmt: skip
 
 REFERENCES: dict[str, tuple[str, ...]] = {
     "id": ("transaction id", "transactionid", "id", "balance transaction id", "receipt no", "txn id", "transaction reference", "transaction no",
-           "id pohybu", "volgnr", "trn id", "fitid", "unique id", "uuid", "entry id", "id transaction", "numer transakcji", "transaction number"),
+           "transaktionscode", "numero de transaction", "transferwise id", "id pohybu", "volgnr", "trn id", "fitid", "unique id", "uuid", "entry id", "id transaction", "numer transakcji", "transaction number"),
     "customer": ("reference", "ref", "ref no", "customer reference", "kundenreferenz", "referentie", "referencia", "referenz", "betalingskenmerk",
                  "your reference", "payment reference", "reference number", "ref number", "numero de reference", "transactiereferentie", "riferimento",
                  "id objednavky vs", "invoice number", "invoice id", "merchant reference", "kundenreferenz end to end", "a c no", "vs", "referens", "refnum"),
@@ -131,13 +131,16 @@ def _settle(columns: dict[str, int], names: list[str]) -> None:
         del columns["credit"]
     elif "debit" in columns and "credit" not in columns and "amount" in columns:
         del columns["debit"]
-    if "amount" not in columns and not {"credit", "debit"} & columns.keys():
+    if columns.get("counterparty_account") == columns.get("account"):
+        columns.pop("counterparty_account", None)
+    known = {"credit", "debit"} & columns.keys()
+    if "amount" not in columns and len(known) < 2:
         # "Débit euros", "Credit (KES)", "Withdrawal Amt": the first word decides.
         for index, name in enumerate(names):
             for side in ("credit", "debit"):
                 if name.split()[:1] and name.split()[0] in WORDS[side] and side not in columns and not any(mark in name.split() for mark in ("card", "limit", "interest", "note", "type")):
                     columns[side] = index
-        if len({"credit", "debit"} & columns.keys()) == 1:
+        if not known and len({"credit", "debit"} & columns.keys()) == 1:
             columns.pop("credit", None)
             columns.pop("debit", None)
     if "amount" not in columns and not {"credit", "debit"} & columns.keys():

@@ -48,7 +48,7 @@ def write(parsed: Parsed, out: TextIO) -> None:
             else:
                 more += 1
     if not opened:
-        if rejects and not parsed.readable_without_statements():
+        if rejects:
             raise Unreadable(f"nothing readable: {rejects[0]['reason']} (at {rejects[0]['position']})")
         if not parsed.readable_without_statements():
             raise Unreadable("the file holds no statement and no line")

@@ -25,8 +25,11 @@ from ingestion.parsers.values import (
 SAMPLE_ROWS = 400
 #: A preamble longer than this is no preamble.
 MAX_PREAMBLE = 100
+#: As many as a spreadsheet can have.
+MAX_COLUMNS = 16_384
 
 _CURRENCY_IN_NAME = re.compile(r"\b([A-Z]{3})\b")
+_IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{1,4}){3,8}\b")
 _PREAMBLE_ACCOUNT = re.compile(
     r"(?:iban|account(?: number| no\.?)?|konto(?:nummer)?|short ?code|rekening(?:nummer)?|compte|cuenta|till)\W{1,4}([A-Z0-9][A-Z0-9 .*/-]{3,40})",
     re.IGNORECASE,
@@ -61,6 +64,9 @@ def texts(row: Sequence[object]) -> list[str]:
 
 def find(rows: Sequence[Sequence[object]], profile: Profile | None, delimiter: str = "") -> Layout:
     """The layout of a file, from its first rows."""
+    wide = max(map(len, rows), default=0)
+    if wide > MAX_COLUMNS:
+        raise Unreadable(f"a row has {wide} columns; a statement has at most {MAX_COLUMNS}: is the delimiter right?")
     sample = [texts(row) for row in rows]
     if profile is not None:
         return _by_profile(sample, profile)
@@ -194,6 +200,11 @@ def _settle(layout: Layout, sample: list[list[str]], delimiter: str) -> None:
         places = [layout.columns[name] for name in fields if name in layout.columns]
         return [row[at] for row in body for at in places if at < len(row) and row[at]]
 
+    if profile is None and "value_date" in layout.columns and "currency" not in layout.columns:
+        # "Valuta" is the value date in one language and the currency in others: the cells say which.
+        said = set(cells("value_date"))
+        if said and all(len(text) == 3 and _known(text) for text in said):
+            layout.columns["currency"] = layout.columns.pop("value_date")
     if profile is None and "direction" not in layout.columns and "amount" in layout.columns:
         _find_direction(layout, body)
 
@@ -247,9 +258,22 @@ def _known(code: str) -> bool:
     return known_currency(code)
 
 
+def _iban(text: str) -> str:
+    """The first account number in IBAN form whose check digits are right."""
+    for match in _IBAN.finditer(text):
+        found = re.sub(r"\s", "", match[0])
+        for end in range(len(found), 14, -1):
+            part = found[:end]
+            if int("".join(str(int(char, 36)) for char in part[4:] + part[:4])) % 97 == 1:
+                return part
+    return ""
+
+
 def _preamble(layout: Layout, rows: list[list[str]]) -> None:
     for row in rows[:MAX_PREAMBLE]:
         line = " ".join(cell for cell in row if cell)
+        if not layout.account and (number := next((found for cell in row if (found := _iban(cell[:200]))), "")):
+            layout.account = number
         match = _PREAMBLE_ACCOUNT.search(line)
         if match and not layout.account and any(char.isdigit() for char in match[1]):
             layout.account = match[1].split(" / ")[0].strip()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import re
+from datetime import date
 from typing import BinaryIO
 
 from ingestion.parsers.amounts import currency_exponent, date_iso, integer, minor
@@ -56,7 +57,7 @@ class _Section:
     def __init__(self, account: str, currency: str) -> None:
         self.account, self.currency = account, currency
         self.lines = self.sum = 0
-        self.last = None
+        self.last: date | None = None
 
 
 def parse(file: BinaryIO) -> Events:
@@ -111,7 +112,7 @@ def parse(file: BinaryIO) -> Events:
                 yield Flag(number, "shifted_row", "the cells of this row do not stand under their columns; aligned by event code")
             section.lines += 1
             section.sum += item.amount_minor
-            section.last = item.booking_date or section.last  # type: ignore[assignment]
+            section.last = item.booking_date or section.last
             yield item
         elif code == "SC":
             stated = row[1].strip() if len(row) > 1 else ""

@@ -15,13 +15,19 @@ from ingestion.parsers.paypal import sniff as sniff_paypal
 from ingestion.parsers.profiles import Profile
 from ingestion.parsers.values import number_text, plain
 
-VERSION = "1"
+VERSION = "2"
 __all__ = ["BUILT_IN", "FAMILIES", "PROFILES", "VERSION", "parse_paypal", "recognise", "recognise_json", "recognise_rows", "sniff_paypal"]
 
 _STRIPE_REFERENCES = {
-    "id": ("balance_transaction_id", "id"), "source": ("source_id", "source"), "charge": ("charge_id",), "customer": ("payment_metadata[order_id]", "customer_id"),
+    "id": ("balance_transaction_id", "id"), "source": ("source_id", "source"), "charge": ("charge_id",), "customer": ("payment_metadata[order_id]",), "payer": ("customer_id",),
     "payment_intent": ("payment_intent_id",),
 }  # fmt: skip
+
+#: Statuses of rows that moved PayPal's balance, also if another row took the money back later.
+PAYPAL_SETTLED = (
+    "completed", "refunded", "partially refunded", "reversed", "paid", "cleared", "abgeschlossen", "zurückgezahlt", "teilweise zurückgezahlt", "rückgängig gemacht",
+    "terminé", "remboursé", "partiellement remboursé", "effectué", "",
+)  # fmt: skip
 
 PROFILES: tuple[Profile, ...] = (
     Profile(
@@ -64,10 +70,32 @@ PROFILES: tuple[Profile, ...] = (
         signature=("date", "type", "status", "currency", "gross", "fee", "net", "transaction id"),
         columns={
             "booking_date": ("date",), "currency": ("currency",), "net": ("net",), "gross": ("gross",), "fee": ("fee",), "type": ("type",),
-            "status": ("status",), "counterparty": ("name",), "balance": ("balance",), "description": ("item title", "subject", "note"),
+            "status": ("status",), "counterparty": ("name",), "balance": ("balance",), "description": ("item title", "subject", "note"), "row_kind": ("balance impact",),
         },
         references={"id": ("transaction id",), "customer": ("invoice number", "custom number"), "related": ("reference txn id",)},
-        amount_terms=((1, "net"),), unique="id",
+        amount_terms=((1, "net"),), unique="id", settled=PAYPAL_SETTLED, row_kinds=("Credit", "Debit", ""),
+    ),
+    Profile(
+        name="paypal_activity_de",
+        title="PayPal: Kontobewegungen",
+        signature=("datum", "typ", "status", "brutto", "netto", "transaktionscode"),
+        columns={
+            "booking_date": ("datum",), "currency": ("währung",), "net": ("netto",), "gross": ("brutto",), "fee": ("gebühr", "entgelt"), "type": ("typ", "beschreibung"),
+            "status": ("status",), "counterparty": ("name",), "balance": ("guthaben",), "description": ("artikelbezeichnung", "betreff", "hinweis"),
+        },
+        references={"id": ("transaktionscode",), "customer": ("rechnungsnummer",), "related": ("zugehöriger transaktionscode",)},
+        amount_terms=((1, "net"),), unique="id", date_order="dmy", settled=PAYPAL_SETTLED,
+    ),
+    Profile(
+        name="paypal_activity_fr",
+        title="PayPal: activité du compte",
+        signature=("date", "type", "avant commission", "net", "numéro de transaction"),
+        columns={
+            "booking_date": ("date",), "currency": ("devise",), "net": ("net",), "gross": ("avant commission",), "fee": ("commission",), "type": ("type",),
+            "status": ("état",), "counterparty": ("nom",), "balance": ("solde",), "description": ("titre de l'objet", "objet"),
+        },
+        references={"id": ("numéro de transaction",), "customer": ("numéro de facture",), "related": ("numéro de transaction de référence",)},
+        amount_terms=((1, "net"),), unique="id", date_order="dmy", settled=PAYPAL_SETTLED,
     ),
     Profile(
         name="mpesa_statement",
@@ -78,7 +106,7 @@ PROFILES: tuple[Profile, ...] = (
             "balance": ("balance",), "description": ("details",), "type": ("reason type",), "status": ("transaction status",),
             "counterparty": ("other party info",), "currency": ("currency",),
         },
-        references={"id": ("receipt no",), "customer": ("a/c no", "account no"), "related": ("linked transaction id",)},
+        references={"transaction": ("receipt no",), "customer": ("a/c no", "account no"), "related": ("linked transaction id",)},
         currency="KES", settled=("completed", "success", ""), date_order="dmy", decimal=".",
     ),
     Profile(
@@ -114,7 +142,14 @@ REVOLUT = Profile(
              "currency": ("currency",), "balance": ("balance",), "status": ("state",), "type": ("type",), "description": ("description",), "account": ("product",)},
     amount_terms=((1, "amount"), (-1, "fee")), settled=("completed", ""), decimal=".",
 )  # fmt: skip
-PROFILES = (*PROFILES, REVOLUT)
+REVOLUT_BUSINESS = Profile(
+    name="revolut_business", title="Revolut Business: account statement",
+    signature=("date completed (utc)", "id", "type", "state", "payment currency", "total amount", "balance"),
+    columns={"booking_date": ("date completed (utc)",), "value_date": ("date completed (utc)",), "amount": ("total amount",), "gross": ("amount",), "fee": ("fee",),
+             "currency": ("payment currency",), "balance": ("balance",), "status": ("state",), "type": ("type",), "description": ("description",), "account": ("account",)},
+    references={"id": ("id",), "customer": ("reference",)}, settled=("completed", ""), decimal=".",
+)  # fmt: skip
+PROFILES = (*PROFILES, REVOLUT, REVOLUT_BUSINESS)
 
 #: What an operator may force: the processor, whichever of its reports it is.
 FAMILIES = {"stripe": "stripe", "adyen": "adyen", "paypal": "paypal", "mpesa": "mpesa", "m-pesa": "mpesa", "square": "square", "psp-other": ""}

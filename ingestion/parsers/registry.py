@@ -11,7 +11,7 @@ import re
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 from ingestion.parsers import bai2, camt, csvfile, jsonfile, mt940, ofx, processors, xlsxfile
 from ingestion.parsers.profiles import Profile
@@ -174,7 +174,7 @@ def _open(source: str | os.PathLike[str] | BinaryIO, name: str) -> tuple[BinaryI
             raise Unreadable(f"the stream is longer than {MAX_STREAM >> 20} MiB; hand it over as a file")
         spool.write(chunk)
     spool.seek(0)
-    return spool, name  # type: ignore[return-value]
+    return cast(BinaryIO, spool), name
 
 
 def _guard(events: Events) -> Events:
@@ -186,19 +186,18 @@ def _guard(events: Events) -> Events:
     reason = ""
     try:
         for event in events:
-            kind = type(event)
-            if kind is Line:
+            if type(event) is Line:
                 seen_line = True
                 lines += 1
-                total += event.amount_minor  # type: ignore[union-attr]
-            elif kind is StatementStart:
-                started, lines, total = event, 0, 0  # type: ignore[assignment]
-            elif kind is StatementEnd:
+                total += event.amount_minor
+            elif type(event) is StatementStart:
+                started, lines, total = event, 0, 0
+            elif type(event) is StatementEnd:
                 started = None
                 seen_line = True
-            elif kind is Reject and not seen_line:
+            elif type(event) is Reject and not seen_line:
                 rejects += 1
-                reason = reason or event.reason  # type: ignore[union-attr]
+                reason = reason or event.reason
                 if rejects > MAX_REJECTS_BEFORE_LINE:
                     raise Unreadable(f"the first {MAX_REJECTS_BEFORE_LINE} pieces are all unreadable, for example: {reason}")
             yield event

@@ -15,13 +15,28 @@ from datetime import date
 
 from ingestion.parsers.amounts import currency_exponent, known_currency
 from ingestion.parsers.layout import Layout
-from ingestion.parsers.records import AmountError, Events, Flag, Line, Reject, StatementEnd, StatementStart, clip
+from ingestion.parsers.records import (
+    AmountError,
+    Events,
+    Flag,
+    Line,
+    Position,
+    Reject,
+    StatementEnd,
+    StatementStart,
+    clip,
+)
 from ingestion.parsers.values import direction
 
 #: A row with its 1-based number in the file. Every cell is text: a reader turns numbers and dates into it.
 Row = tuple[int, list[str]]
 Rows = Callable[[], Iterable[Row]]
 
+_CARRIED = re.compile(
+    r"(opening|closing|begin\w*|end|ending|start\w*|previous|initial|final|old|new) balance|balance (brought|carried|forward|b/f|c/f)|(brought|carried) forward|\bb/f\b|\bc/f\b"
+    r"|(alter |neuer |anfangs|end|vorheriger |begin|eind)saldo|\b(alter|neuer) saldo|saldo (inicial|final|anterior|iniziale|finale|poczatkowe|koncowe)|(ancien|nouveau) solde|solde (initial|final|precedent|précédent)|kontostand",
+    re.IGNORECASE,
+)
 MAX_KEYS = 64
 MAX_UNIQUE = 2_000_000
 _TOTALS = re.compile(
@@ -291,11 +306,21 @@ class Table:
         cells = [part for cell in row if (part := cell.strip())]
         text = " ".join(cells)
         at = self.at_booking
+        if self.layout.header_row >= 0 and [cell.strip() for cell in row[: self.width]] == [name.strip() for name in self.layout.names]:
+            return Flag(number, "header_again", "the header is repeated")
+        if _CARRIED.search(text[:400]) and not self._has_amount(row):
+            return Flag(number, "totals_row", clip(text, 200))
         if (at is None or at >= len(row) or self._date(row[at]) is None) and _TOTALS.search(text[:400]):
             return Flag(number, "totals_row", clip(text, 200))
         if len(cells) == 1 and self.layout.width() > 2:
             return Flag(number, "note_row", clip(text, 200))
         return None
+
+
+    def _has_amount(self, row: list[str]) -> bool:
+        """Something stands where the movement would; a running balance is none."""
+        places = [self.at_amount, self.at_credit, self.at_debit, *(at for _, at in self.terms)]
+        return any(any(char in "123456789" for char in _cell(row, at)) for at in places if at is not None)
 
 
 class _State:
@@ -309,7 +334,7 @@ class _State:
         self.balances = 0
         self.first_balance = self.first_amount = self.last_balance = self.last_amount = 0
         self.up = self.down = True
-        self.break_at: object = None
+        self.break_at: Position | None = None
 
     def add(self, line: Line) -> None:
         self.lines += 1
@@ -344,7 +369,7 @@ class _State:
                 ok = (self.up or self.down) and opening + self.sum == closing
             controls["running_balance"] = {"stated": closing, "found": opening + self.sum, "ok": bool(ok)}
             if ok is False:
-                yield Flag(self.break_at or "end", "running_balance", f"account {self.account}: the running balance does not follow the"  # type: ignore[arg-type]
+                yield Flag(self.break_at or "end", "running_balance", f"account {self.account}: the running balance does not follow the"
                            f" amounts (first seen at row {self.break_at})")  # fmt: skip
         yield StatementEnd(self.account, self.currency, opening, closing, ok, self.lines, self.sum, date=self.last,
                            controls=controls)  # fmt: skip

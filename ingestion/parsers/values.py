@@ -17,13 +17,14 @@ from ingestion.parsers.records import AmountError
 
 _SIMPLE = re.compile(r"(-?[0-9]{1,12})(?:\.([0-9]{0,6}))?\Z")
 _SYMBOLS = re.compile(r"[$€£¥₦₹]|(?<![A-Za-z])(?:[A-Z]{3}|Ksh|KSh|KShs?|kr\.?|zł|Kč|R\$|Fr\.?)(?![A-Za-z])")
+_NUMBER = re.compile(r"[.,]?\d[\d.,'’ \u00a0\u202f]*")
 _SPACES = re.compile(r"[\s\u00a0\u202f'’_]")
 _SHAPE = {
     ".": re.compile(r"([0-9]{1,3}(?:,[0-9]{2,3})*,[0-9]{3}|[0-9]*)(?:\.([0-9]*))?\Z"),
     ",": re.compile(r"([0-9]{1,3}(?:\.[0-9]{3})+|[0-9]*)(?:,([0-9]*))?\Z"),
 }
-_DEBIT = frozenset(("D", "DR", "DBIT", "DEBIT", "AF", "SOLL", "S", "BIJ/AF", "W", "OUT", "-"))
-_CREDIT = frozenset(("C", "CR", "CRDT", "CREDIT", "BIJ", "HABEN", "H", "IN", "+"))
+_DEBIT = frozenset(("D", "DR", "DBIT", "DEBIT", "AF", "SOLL", "S", "BIJ/AF", "W", "OUT", "-", "DB", "DEBET", "DEBE", "DEBITO", "CARGO"))
+_CREDIT = frozenset(("C", "CR", "CRDT", "CREDIT", "BIJ", "HABEN", "H", "IN", "+", "K", "KREDIT", "HABER", "CREDITO", "ABONO"))
 
 _MONTHS = {
     name: number
@@ -40,6 +41,7 @@ _YMD = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?:\D|\Z)", re.ASCII)
 _PARTS = re.compile(r"(\d{1,2})[-/. ](\d{1,2})[-/. ](\d{4}|\d{2})(?:\D|\Z)", re.ASCII)
 _COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})(?:\d{6})?(?:\D|\Z)", re.ASCII)
 _NAMED = re.compile(r"(\d{1,2})[-/. ]+([^\W\d_]{3,10})\.?[-/. ,]+(\d{4}|\d{2})(?:\D|\Z)")
+_WEEKDAY = re.compile(r"[^\W\d_]{2,12}\.?,\s*(?=\w)")
 _NAMED_US = re.compile(r"([^\W\d_]{3,10})\.?\s+(\d{1,2}),?\s+(\d{4})(?:\D|\Z)")
 
 
@@ -90,13 +92,15 @@ class Numbers:
         bare = _SPACES.sub("", text).replace("−", "-").replace("–", "-")
         sign = ""
         upper = bare.upper()
-        if upper.endswith(("DR", "CR")) and upper[:-2].strip("-+()"):
-            sign, bare = ("-" if upper.endswith("DR") else ""), bare[:-2]
+        if upper.endswith(("DR.", "CR.", "DB.")):
+            upper, bare = upper[:-1], bare[:-1]
+        if upper.endswith(("DR", "CR", "DB")) and upper[:-2].strip("-+()"):
+            sign, bare = ("" if upper.endswith("CR") else "-"), bare[:-2]
         bare = _SYMBOLS.sub("", bare)
         if bare.startswith("(") and bare.endswith(")"):
             sign, bare = "-", bare[1:-1]
-        if bare.endswith("-") and len(bare) > 1:
-            sign, bare = "-", bare[:-1]
+        if bare.endswith(("-", "+")) and len(bare) > 1 and bare[0] not in "-+":
+            sign, bare = bare[-1], bare[:-1]
         if bare[:1] in ("-", "+"):
             sign, bare = (sign if sign else bare[0]), bare[1:]
         match = self.shape.match(bare)
@@ -109,7 +113,9 @@ class Numbers:
 def decimal_mark(samples: Iterable[str], default: str = ".") -> str:
     """The decimal mark that a column of amounts was written with."""
     votes = {".": 0, ",": 0}
-    for text in samples:
+    for cell in samples:
+        number = _NUMBER.search(cell)
+        text = number[0].rstrip("., ") if number else ""
         dot, comma = text.rfind("."), text.rfind(",")
         if dot >= 0 and comma >= 0:
             votes["." if dot > comma else ","] += 3
@@ -205,7 +211,8 @@ def _read_date(text: str, order: str) -> date | None:
     if match:
         month = _MONTHS.get(plain(match[1]))
         return _build(match[3], month, match[2]) if month else None
-    return None
+    match = _WEEKDAY.match(text)
+    return _read_date(text[match.end() :], order) if match else None
 
 
 def is_date(value: object) -> bool:

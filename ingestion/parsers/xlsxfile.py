@@ -13,7 +13,7 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from python_calamine import CalamineError, load_workbook
 
@@ -23,7 +23,7 @@ from ingestion.parsers.records import Events, Flag, Unreadable
 from ingestion.parsers.tabular import Row, Table
 from ingestion.parsers.values import cell_text
 
-VERSION = "1"
+VERSION = "2"
 MAX_FILE = 64 << 20
 MAX_UNPACKED = 512 << 20
 MAX_ENTRIES = 2000
@@ -139,7 +139,7 @@ class Workbook:
 
     def rows(self, name: str) -> list[list[object]]:
         with _calm():
-            return self.book.get_sheet_by_name(name).to_python(skip_empty_area=False)  # type: ignore[return-value]
+            return cast(list[list[object]], self.book.get_sheet_by_name(name).to_python(skip_empty_area=False))
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """Commands of ingestion: recording payments, working the staging table, sources, reversals, holding periods."""
 
 from ingestion.services.connectors import run_connector, run_due, test_connector
-from ingestion.services.files import path_of, process_file, receive_file
+from ingestion.services.files import path_of, process_file, receive_file, stored
 from ingestion.services.holding import release_due
 from ingestion.services.partitions import detach_month, forget_old_references, make_partitions
 from ingestion.services.profiles import (
@@ -18,6 +18,7 @@ from ingestion.services.rereading import compare_readings, read_again
 from ingestion.services.reversals import reverse_payment
 from ingestion.services.sources import source_create, source_rotate
 from ingestion.services.staging import BatchResult, process_all, process_batch
+from ingestion.services.store import store_fault, watch_store
 
 __all__ = [
     "BatchResult",
@@ -27,8 +28,8 @@ __all__ = [
     "check_profile",
     "compare_readings",
     "detach_month",
-    "forget_old_references",
     "find_profile",
+    "forget_old_references",
     "make_partitions",
     "path_of",
     "preview_profile",
@@ -46,7 +47,10 @@ __all__ = [
     "save_profile",
     "source_create",
     "source_rotate",
+    "store_fault",
+    "stored",
     "suggest_profile",
     "test_connector",
     "users_of",
+    "watch_store",
 ]

@@ -34,10 +34,10 @@ def stored(sha256: str) -> Path:
 
 def _keep_bytes(content: BinaryIO) -> tuple[str, int]:
     """Write the bytes under their hash, whole or not at all, and read-only from then on."""
-    settings.RAW_STORE.mkdir(parents=True, exist_ok=True)
-    digest, size = hashlib.sha256(), 0
-    handle, name = tempfile.mkstemp(dir=settings.RAW_STORE, prefix=".new-")
+    digest, size, name = hashlib.sha256(), 0, ""
     try:
+        settings.RAW_STORE.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=settings.RAW_STORE, prefix=".new-")
         with os.fdopen(handle, "wb") as target:
             while chunk := content.read(CHUNK):
                 size += len(chunk)
@@ -55,7 +55,8 @@ def _keep_bytes(content: BinaryIO) -> tuple[str, int]:
     except OSError as error:
         raise Problem("unavailable", f"The file cannot be kept ({error.strerror}): nothing was read from it.") from error
     finally:
-        Path(name).unlink(missing_ok=True)
+        if name:
+            Path(name).unlink(missing_ok=True)
     return sha256, size
 
 

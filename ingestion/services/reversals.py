@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import transaction
 
 from ingestion.models import Payment
@@ -24,10 +26,10 @@ def reverse_payment(*, payment: Payment, reason: str) -> Posted:
     bank_paid = payment.state in {"settled", "reconciled"}
     take(payment, "reverse", reason=reason[:200])
     payment.save(update_fields=["state", "reversal_reason"])
-    who = {"partner_id": payment.partner_id, "livemode": payment.livemode}
+    who: dict[str, Any] = {"partner_id": payment.partner_id, "livemode": payment.livemode}
 
     def own(code: str) -> Account:
-        return Account.objects.get(pk=account_for(**who, code=code, currency=payment.currency))  # type: ignore[arg-type]
+        return Account.objects.get(pk=account_for(**who, code=code, currency=payment.currency))
 
     held = payment.hold_days > 0 and payment.released_at is None
     source = own("partner:pending" if held else "partner:available")
@@ -40,7 +42,7 @@ def reverse_payment(*, payment: Payment, reason: str) -> Posted:
     if covered < payment.amount_minor:
         legs.append(Leg(own("partner:owed").pk, payment.amount_minor - covered))
     posted = post(
-        **who,  # type: ignore[arg-type]
+        **who,
         kind="payment.reversed",
         legs=legs,
         external_id=f"payment:{payment.pk}:reversed",
@@ -61,6 +63,6 @@ def reverse_payment(*, payment: Payment, reason: str) -> Posted:
                 "reason": reason,
             }
         },
-        **who,  # type: ignore[arg-type]
+        **who,
     )
     return posted

@@ -120,7 +120,8 @@ def _reject(row_id: int, why: str) -> None:
         )
         row = cursor.fetchone()
         if row:
-            open_cases([_case(row_id, *row, None, None, "rejected", why)])  # type: ignore[call-arg]
+            partner_id, livemode, reference, source = row
+            open_cases([_case(row_id, partner_id, livemode, reference, source, None, None, "rejected", why)])
             _log(BatchResult(row_id, row_id, 1, rejected=1), started, began, "completed")
 
 

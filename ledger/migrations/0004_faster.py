@@ -10,4 +10,5 @@ class Migration(migrations.Migration):
 
     operations = [
         RunSQLFile(__file__, "posting.sql", "nothing.sql"),
+        RunSQLFile(__file__, "sealing.sql", "nothing.sql"),
     ]

@@ -54,34 +54,6 @@ CREATE TRIGGER ledger_transaction_added AFTER INSERT ON ledger_transaction
 CREATE TRIGGER ledger_entry_added AFTER INSERT ON ledger_entry
     REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION ledger_entry_added();
 
--- New holds get their row; resolutions take from it. The CHECK on the row refuses to give back more than was held.
-CREATE FUNCTION ledger_move_holds(ids uuid[]) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
-DECLARE bad record;
-BEGIN
-    INSERT INTO ledger_hold (transaction_id, partner_id, livemode, amount_minor, remaining_minor, expires_at)
-    SELECT t.id, t.partner_id, t.livemode, sum(e.amount_minor), sum(e.amount_minor), t.hold_expires_at
-      FROM ledger_transaction t JOIN ledger_entry e ON e.transaction_id = t.id AND e.layer = 1 AND e.amount_minor > 0
-     WHERE t.id = ANY(ids) GROUP BY t.id;
-
-    SELECT e.transaction_id, e.account_id INTO bad
-      FROM ledger_transaction t JOIN ledger_entry e ON e.transaction_id = t.id AND e.layer = 2
-     WHERE t.id = ANY(ids)
-       AND NOT EXISTS (SELECT 1 FROM ledger_entry h
-                        WHERE h.transaction_id = t.hold_id AND h.layer = 1 AND h.account_id = e.account_id
-                          AND sign(h.amount_minor) = -sign(e.amount_minor)) LIMIT 1;
-    IF FOUND THEN
-        RAISE EXCEPTION 'transaction % releases on account % what its hold never took there', bad.transaction_id, bad.account_id
-              USING ERRCODE = 'LP004';
-    END IF;
-
-    UPDATE ledger_hold h SET remaining_minor = h.remaining_minor - r.amount
-      FROM (SELECT t.hold_id, sum(-e.amount_minor) AS amount
-              FROM ledger_transaction t JOIN ledger_entry e ON e.transaction_id = t.id AND e.layer = 2 AND e.amount_minor < 0
-             WHERE t.id = ANY(ids) GROUP BY t.hold_id ORDER BY t.hold_id) AS r
-     WHERE h.transaction_id = r.hold_id;
-END $$;
-REVOKE ALL ON FUNCTION ledger_move_holds(uuid[]) FROM PUBLIC;
-
 CREATE FUNCTION ledger_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION '% is append-only: % is refused. Post a reversing transaction instead.', TG_TABLE_NAME, TG_OP

@@ -5,7 +5,7 @@ DROP TRIGGER IF EXISTS ledger_transaction_append_only ON ledger_transaction;
 DROP TRIGGER IF EXISTS ledger_entry_append_only ON ledger_entry;
 DROP TRIGGER IF EXISTS ledger_seal_append_only ON ledger_seal;
 DROP FUNCTION IF EXISTS ledger_account_added(), ledger_transaction_added(), ledger_refuse_change();
-DROP FUNCTION IF EXISTS ledger_move_holds(uuid[]);
+DROP INDEX IF EXISTS ledger_period_book;
 DROP FUNCTION IF EXISTS ledger_book(uuid, boolean);
 DROP INDEX IF EXISTS ledger_transaction_order;
 ALTER TABLE ledger_transaction DROP COLUMN IF EXISTS xid;

@@ -114,6 +114,43 @@ BEGIN
     PERFORM public.ledger_move_holds(ARRAY(SELECT DISTINCT transaction_id FROM added WHERE layer > 0));
     RETURN NULL;
 END $$;
+-- New holds get their row; resolutions take from it. The CHECK on the row refuses to give back more than was held. Every
+-- row is looked up by its key, in this order: a plan made while the tables were empty must not scan them later.
+CREATE OR REPLACE FUNCTION ledger_move_holds(ids uuid[]) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE bad record;
+BEGIN
+    INSERT INTO ledger_hold (transaction_id, partner_id, livemode, amount_minor, remaining_minor, expires_at)
+    SELECT t.id, t.partner_id, t.livemode, held.amount, held.amount, t.hold_expires_at
+      FROM unnest(ids) AS i (id)
+     CROSS JOIN LATERAL (SELECT * FROM ledger_transaction x WHERE x.id = i.id OFFSET 0) AS t
+     CROSS JOIN LATERAL (SELECT sum(e.amount_minor) AS amount FROM ledger_entry e
+                          WHERE e.transaction_id = t.id AND e.layer = 1 AND e.amount_minor > 0 OFFSET 0) AS held
+     WHERE held.amount IS NOT NULL;
+
+    SELECT r.id, e.account_id INTO bad
+      FROM unnest(ids) AS i (id)
+     CROSS JOIN LATERAL (SELECT x.id, x.hold_id FROM ledger_transaction x WHERE x.id = i.id OFFSET 0) AS r
+     CROSS JOIN LATERAL (SELECT * FROM ledger_entry x WHERE x.transaction_id = r.id AND x.layer = 2 OFFSET 0) AS e
+     WHERE NOT EXISTS (SELECT 1 FROM ledger_entry h
+                        WHERE h.transaction_id = r.hold_id AND h.layer = 1 AND h.account_id = e.account_id
+                          AND sign(h.amount_minor) = -sign(e.amount_minor) OFFSET 0) LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'transaction % releases on account % what its hold never took there', bad.id, bad.account_id
+              USING ERRCODE = 'LP004';
+    END IF;
+
+    UPDATE ledger_hold h SET remaining_minor = h.remaining_minor - r.amount
+      FROM (SELECT t.hold_id, sum(given.amount) AS amount
+              FROM unnest(ids) AS i (id)
+             CROSS JOIN LATERAL (SELECT x.hold_id FROM ledger_transaction x WHERE x.id = i.id AND x.hold_id IS NOT NULL OFFSET 0) AS t
+             CROSS JOIN LATERAL (SELECT sum(-e.amount_minor) AS amount FROM ledger_entry e
+                                  WHERE e.transaction_id = i.id AND e.layer = 2 AND e.amount_minor < 0 OFFSET 0) AS given
+             WHERE given.amount IS NOT NULL
+             GROUP BY t.hold_id ORDER BY t.hold_id) AS r
+     WHERE h.transaction_id = r.hold_id;
+END $$;
+REVOKE ALL ON FUNCTION ledger_move_holds(uuid[]) FROM PUBLIC;
+
 -- Post any number of transactions in one round trip. `scope` carries the tenant settings where the call is its own
 -- database transaction. Returns only those whose external id was known already: `same` says whether their content is.
 -- It runs with the owner's rights, which row-level security does not bind, and so asks first for whom the caller acts:

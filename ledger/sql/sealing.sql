@@ -9,12 +9,19 @@
 -- the row: every entry lies in the bucket of exactly one checkpoint, the first at or after it. `entries` counts what lies
 -- strictly inside the bucket, the latest of them at `until`; one that outgrows its size is split, also when entries were
 -- backdated into it.
-CREATE FUNCTION ledger_seal_next(how_many int, every int, moment timestamptz) RETURNS int LANGUAGE plpgsql SECURITY DEFINER
+--
+-- Splitting reads the whole span of a bucket, the entries in it that are not sealed yet included. Behind a bulk load that
+-- would be the same long tail over and over: until the sealer has caught up a bucket may grow to BEHIND times its size,
+-- and what is too large then is split at the end, once. The index of overfull buckets finds it.
+CREATE INDEX IF NOT EXISTS ledger_checkpoint_overfull ON ledger_checkpoint (axis, account_id) WHERE entries >= 2000;
+DROP FUNCTION IF EXISTS ledger_roll(uuid[], text, int), ledger_split(uuid, text, timestamptz, int);
+CREATE OR REPLACE FUNCTION ledger_seal_next(how_many int, every int, moment timestamptz) RETURNS int LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = public, pg_temp AS $$
 DECLARE
     mark record; row record; owner uuid; place bigint; head bytea;
     ids uuid[]; sealed uuid[] := '{}'; owners uuid[] := '{}'; places bigint[] := '{}'; hashes bytea[] := '{}'; n int := 0;
     last_xid xid8; last_id uuid;
+    behind CONSTANT int := 64;
 BEGIN
     IF NOT pg_try_advisory_xact_lock(hashtextextended('ledger sealer', 4712)) THEN
         RETURN 0;
@@ -25,6 +32,7 @@ BEGIN
          WHERE (t.xid, t.id) > (mark.xid, mark.id) AND t.xid < pg_snapshot_xmin(pg_current_snapshot())
          ORDER BY t.xid, t.id LIMIT how_many) AS n;
     IF ids IS NULL THEN
+        PERFORM ledger_split_overfull(every);
         RETURN 0;
     END IF;
     SELECT t.xid, t.id INTO last_xid, last_id FROM ledger_transaction t WHERE t.id = ids[cardinality(ids)];
@@ -59,12 +67,26 @@ BEGIN
      ORDER BY s.partner_id, s.position DESC
     ON CONFLICT (partner_id) DO UPDATE SET position = excluded.position, hash = excluded.hash;
     UPDATE ledger_sealmark SET xid = last_xid::text, transaction_id = last_id;
-    PERFORM ledger_roll(ids, 'e', every), ledger_roll(ids, 'r', every);
+    IF cardinality(ids) < how_many THEN
+        PERFORM ledger_roll(ids, 'e', every, 2 * every), ledger_roll(ids, 'r', every, 2 * every), ledger_split_overfull(every);
+    ELSE
+        PERFORM ledger_roll(ids, 'e', every, behind * every), ledger_roll(ids, 'r', every, behind * every);
+    END IF;
     RETURN cardinality(ids);
 END $$;
 
--- Take the entries of freshly sealed transactions into the checkpoints of one axis ('e': effective, 'r': recorded).
-CREATE FUNCTION ledger_roll(ids uuid[], which text, every int) RETURNS void LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+-- What grew too large while the sealer was behind.
+CREATE OR REPLACE FUNCTION ledger_split_overfull(every int) RETURNS void LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+DECLARE bucket record;
+BEGIN
+    FOR bucket IN SELECT account_id, axis, at FROM ledger_checkpoint WHERE entries >= 2000 AND entries >= 2 * every ORDER BY account_id, axis, at LOOP
+        PERFORM ledger_split(bucket.account_id, bucket.axis, bucket.at, every, false);
+    END LOOP;
+END $$;
+
+-- Take the entries of freshly sealed transactions into the checkpoints of one axis ('e': effective, 'r': recorded), and
+-- split those that then hold `too_many`.
+CREATE OR REPLACE FUNCTION ledger_roll(ids uuid[], which text, every int, too_many int) RETURNS void LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 DECLARE accounts uuid[]; ends timestamptz[];
 BEGIN
     INSERT INTO ledger_checkpoint (account_id, axis, at, partner_id, posted_minor, debits_pending, credits_pending, entries)
@@ -97,15 +119,16 @@ BEGIN
          WHERE c.account_id = d.account_id AND c.axis = which AND c.at = d.at
         RETURNING c.account_id, c.at, c.entries
     )
-    SELECT array_agg(account_id), array_agg(at) INTO accounts, ends FROM moved WHERE entries >= 2 * every;
+    SELECT array_agg(account_id), array_agg(at) INTO accounts, ends FROM moved WHERE entries >= too_many;
     FOR place IN 1 .. coalesce(cardinality(accounts), 0) LOOP
-        PERFORM ledger_split(accounts[place], which, ends[place], every);
+        PERFORM ledger_split(accounts[place], which, ends[place], every, too_many > 2 * every);
     END LOOP;
 END $$;
 
 -- Cut one bucket: a checkpoint at every `every`-th entry of it. Entries not sealed yet are left out: they are the tail,
--- which is counted apart until it is sealed.
-CREATE FUNCTION ledger_split(account uuid, which text, ends timestamptz, every int) RETURNS void LANGUAGE plpgsql
+-- which is counted apart until it is sealed. A short tail is looked through once; a long one (`behind`) is asked about entry
+-- by entry.
+CREATE OR REPLACE FUNCTION ledger_split(account uuid, which text, ends timestamptz, every int, behind boolean) RETURNS void LANGUAGE plpgsql
 SET search_path = public, pg_temp AS $$
 DECLARE base record; mark record; latest timestamptz; instant text := CASE which WHEN 'e' THEN 'effective_at' ELSE 'recorded_at' END;
 BEGIN
@@ -114,13 +137,13 @@ BEGIN
      WHERE account_id = account AND axis = which AND at < ends ORDER BY at DESC LIMIT 1;
     SELECT until INTO latest FROM ledger_checkpoint WHERE account_id = account AND axis = which AND at = ends;
     EXECUTE format($sql$
-        WITH instants AS (
+        WITH tail AS MATERIALIZED (SELECT t.id FROM ledger_transaction t WHERE (t.xid, t.id) > ($4, $5)), instants AS (
             SELECT e.%1$I AS at, min(e.partner_id::text)::uuid AS partner_id, count(*) AS n,
                    coalesce(sum(e.amount_minor) FILTER (WHERE e.layer = 0), 0) AS posted,
                    coalesce(sum(e.amount_minor) FILTER (WHERE (e.layer = 1 AND e.amount_minor > 0) OR (e.layer = 2 AND e.amount_minor < 0)), 0) AS debits,
                    -coalesce(sum(e.amount_minor) FILTER (WHERE (e.layer = 1 AND e.amount_minor < 0) OR (e.layer = 2 AND e.amount_minor > 0)), 0) AS credits
-              FROM ledger_entry e JOIN ledger_transaction t ON t.id = e.transaction_id
-             WHERE e.account_id = $1 AND e.%1$I > $2 AND e.%1$I < $3 AND e.%1$I <= $11 AND (t.xid, t.id) <= ($4, $5)
+              FROM ledger_entry e
+             WHERE e.account_id = $1 AND e.%1$I > $2 AND e.%1$I < $3 AND e.%1$I <= $11 AND %2$s
              GROUP BY e.%1$I
         ), numbered AS (
             SELECT *, sum(n) OVER w AS so_far, sum(posted) OVER w AS posted_so_far, sum(debits) OVER w AS debits_so_far,
@@ -138,7 +161,8 @@ BEGIN
         UPDATE ledger_checkpoint SET entries = (
             SELECT coalesce(sum(n), 0) FROM instants WHERE at > coalesce((SELECT max(at) FROM cut), '-infinity'))
          WHERE account_id = $1 AND axis = $7 AND at = $3
-    $sql$, instant) USING account, coalesce(base.at, '-infinity'), ends, mark.xid, mark.id, every, which,
+    $sql$, instant, CASE WHEN behind THEN '(SELECT (t.xid, t.id) <= ($4, $5) FROM ledger_transaction t WHERE t.id = e.transaction_id)'
+                         ELSE 'e.transaction_id NOT IN (SELECT id FROM tail)' END) USING account, coalesce(base.at, '-infinity'), ends, mark.xid, mark.id, every, which,
         coalesce(base.posted_minor, 0), coalesce(base.debits_pending, 0), coalesce(base.credits_pending, 0), latest;
 END $$;
-REVOKE ALL ON FUNCTION ledger_roll(uuid[], text, int), ledger_split(uuid, text, timestamptz, int) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ledger_roll(uuid[], text, int, int), ledger_split(uuid, text, timestamptz, int, boolean), ledger_split_overfull(int) FROM PUBLIC;

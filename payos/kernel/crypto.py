@@ -58,8 +58,12 @@ def decrypt(value: str) -> str:
 
 def blind_index(value: str, purpose: str) -> str:
     """A keyed hash that finds an encrypted or secret value again without keeping it."""
-    key = hashlib.sha256(f"{settings.PAYOS_HASH_KEY}:{purpose}".encode()).digest()
-    return hmac.new(key, value.encode(), hashlib.sha256).hexdigest()
+    return hmac.digest(_hash_key(settings.PAYOS_HASH_KEY, purpose), value.encode(), "sha256").hex()
+
+
+@lru_cache(maxsize=64)
+def _hash_key(secret: str, purpose: str) -> bytes:
+    return hashlib.sha256(f"{secret}:{purpose}".encode()).digest()
 
 
 def mask(value: str, keep: int = 4) -> str:

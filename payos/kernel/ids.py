@@ -11,6 +11,9 @@ from uuid_utils.compat import uuid7 as _fast_uuid7
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 VALUES = {letter: number for number, letter in enumerate(ALPHABET)}
 LENGTH = 26
+# Two letters at a time: an id is written for every row of every list and event.
+PAIRS = [first + second for first in ALPHABET for second in ALPHABET]
+SHIFTS = range(120, -1, -10)
 
 PREFIXES = {
     "par": "partner",
@@ -77,11 +80,7 @@ def floor(at: datetime) -> uuid.UUID:
 
 def encode(prefix: str, value: uuid.UUID | str) -> str:
     number = (value if isinstance(value, uuid.UUID) else uuid.UUID(value)).int
-    letters = []
-    for _ in range(LENGTH):
-        letters.append(ALPHABET[number & 31])
-        number >>= 5
-    return f"{prefix}_{''.join(reversed(letters))}"
+    return f"{prefix}_{''.join([PAIRS[number >> shift & 1023] for shift in SHIFTS])}"
 
 
 def decode(prefix: str, text: str) -> uuid.UUID:

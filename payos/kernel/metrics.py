@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, connection, transaction
 from django.http import HttpRequest, HttpResponse
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest, multiprocess
 from prometheus_client.core import GaugeMetricFamily
@@ -73,8 +73,21 @@ def kernel_source() -> Iterator[Sample]:
     yield "payos_outbox_lag_seconds", "Age of the oldest event that subscribers have not seen.", {}, lag["seconds"]
     yield "payos_outbox_unpublished", "Events that the sink has not taken (counted up to 10000).", {}, lag["unpublished"]
     yield "payos_outbox_parked", "Events set aside because a handler keeps failing.", {}, lag["parked"]
+    yield "payos_publish_failure_ratio", "Share of the last hour's events that the sink has not taken in time (of the newest 10000).", {}, outbox.failure_ratio()
+    yield "payos_database_connections_ratio", "Connections to the database against those that it allows.", {}, _connections()
     for row in Circuit.objects.all()[:500]:
         yield "payos_breaker_open", "1 while the circuit breaker refuses calls.", {"name": row.name}, float(row.opened_at is not None)
     for beat in Heartbeat.objects.all()[:100]:
         age = (clock.now() - beat.beat_at).total_seconds()
         yield "payos_heartbeat_age_seconds", "Seconds since a process said that it lives.", {"name": beat.name}, age
+
+
+def _connections() -> float:
+    """Every client's, not only ours: when the last one is taken it does not matter whose it is. What a backend is may be
+    hidden from the application's role; that it has a database and a user is not, and only clients have both."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT (SELECT count(*) FROM pg_stat_activity WHERE datid IS NOT NULL AND usesysid IS NOT NULL)::float8"
+            " / greatest(1, current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int)"
+        )
+        return float(cursor.fetchone()[0])

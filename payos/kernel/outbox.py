@@ -269,6 +269,20 @@ def lag() -> dict[str, Any]:
     return {"unhandled": unhandled, "seconds": float(seconds or 0), "unpublished": unpublished, "parked": parked}
 
 
+PUBLISH_WITHIN = timedelta(seconds=60)
+
+
+def failure_ratio() -> float:
+    """Of the last hour's events: the share that no sink took within a minute of being handled, or ever will take."""
+    now = clock.now()
+    with tenancy.platform_scope(), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            sqlfile.load(__file__, "outbox_failures.sql"), {"since": now - timedelta(hours=1), "late": now - PUBLISH_WITHIN}
+        )
+        failed, total = cursor.fetchone()
+    return failed / total if total else 0.0
+
+
 def remove_published(limit: int = 20_000) -> int:
     """Forget events that were told long ago; partners can list and replay them until then."""
     before = clock.now() - timedelta(days=settings.OUTBOX_DAYS)

@@ -5,17 +5,20 @@ from reconciliation.services.importing import import_statement
 from reconciliation.services.proving import prove
 from reconciliation.services.rules import activate_rule, propose_from_match, try_rule
 from reconciliation.services.running import run_account, run_all
+from reconciliation.services.splitting import join_line, split_line
 
 __all__ = [
     "activate_rule",
     "adjust_line",
     "ignore_line",
     "import_statement",
+    "join_line",
     "match_by_hand",
     "propose_from_match",
     "prove",
     "run_account",
     "run_all",
+    "split_line",
     "try_rule",
     "unmatch",
 ]

@@ -117,6 +117,8 @@ def _store(account: BankAccount, run: Run) -> list[uuid.UUID]:
         "currency": account.currency,
     }  # fmt: skip
     with connection.cursor() as cursor:
+        # Temporary tables are nobody's to analyze but ours; unanalyzed, thousands of ends are joined one by one.
+        cursor.execute("ANALYZE recon_match, recon_match_item")
         cursor.execute(sqlfile.load(__file__, "store_matches.sql"), values)
         Suggestion.objects.filter(account=account).delete()
         cursor.execute(sqlfile.load(__file__, "store_suggestions.sql"), values)

@@ -6,6 +6,7 @@ CREATE TEMPORARY TABLE reconciliation_difference ON COMMIT DROP AS
 WITH kept AS (
     SELECT l.* FROM reconciliation_statementline l JOIN reconciliation_statement s ON s.id = l.statement_id
      WHERE s.file_sha256 = %(sha256)s AND s.livemode = %(livemode)s AND s.partner_id IS NOT DISTINCT FROM %(partner)s AND l.state <> 'replaced'
+       AND l.part_of_id IS NULL  -- parts are ours; the line that was split is what the file said
 ), gone AS (
     SELECT k.*, row_number() OVER (PARTITION BY k.account_id, k.raw ORDER BY k.id) AS place
       FROM kept k LEFT JOIN reconciliation_reread n USING (account_id, content, occurrence) WHERE n.content IS NULL

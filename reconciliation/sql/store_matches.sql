@@ -11,13 +11,16 @@ WITH numbered AS MATERIALIZED (
       FROM numbered n JOIN recon_match_item i ON i.match_no = n.match_no
       LEFT JOIN recon_internal a ON i.side = 'I' AND a.rid = i.rid
       LEFT JOIN recon_external b ON i.side = 'E' AND b.rid = i.rid
+), totals AS (
+    -- Added up once: asking for each match would read all ends as often as there are matches.
+    SELECT e.id, sum(e.amount_minor) FILTER (WHERE e.side = 'E') AS amount_minor FROM ends e GROUP BY e.id
 ), matches AS (
     INSERT INTO reconciliation_match (id, created_at, partner_id, livemode, account_id, run_id, level, method, confidence, reason,
                                       difference_minor, fee_minor, currency, amount_minor, state, made_by, note)
     SELECT n.id, %(now)s, %(partner)s, %(livemode)s, %(account)s, %(run)s, n.level, n.method, n.confidence, n.reason,
            n.difference_minor, n.fee_minor, %(currency)s,
-           coalesce((SELECT sum(e.amount_minor) FROM ends e WHERE e.id = n.id AND e.side = 'E'), 0), 'active', 'engine', ''
-      FROM numbered n
+           coalesce(t.amount_minor, 0), 'active', 'engine', ''
+      FROM numbered n LEFT JOIN totals t ON t.id = n.id
     RETURNING id
 ), items AS (
     INSERT INTO reconciliation_matchitem (partner_id, match_id, line_id, item_type, item_id, amount_minor, active)

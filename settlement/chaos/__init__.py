@@ -6,4 +6,8 @@ processes are Celery workers, Celery's beat and the web application, and a kill 
 
 The plan (what is killed, when, how the bank misbehaves) follows from the seed; how the operating system interleaves it
 does not. What must hold is listed in `invariants.py`; a run that breaks any of it exits with 1.
+
+Beside the transfers there are other scenarios (`manage.py chaos --scenario ...`): payments that arrive several times over and events to
+a failing receiver while everything dies (`storms.py`), a clock that jumps and a disk that is full (`trials.py`). `shared.py` is what
+must hold after each of them, `faults.py` what is done to the database and the cache.
 """

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import random
 import secrets as random_secrets
-import signal
 import tempfile
 import threading
 import time
@@ -16,20 +14,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.db import connections
 
 from ledger.services import Leg, account_for, post
 from partners import services as partners
 from payos.kernel import tenancy
 from settlement import secrets
-from settlement.chaos import invariants, traffic
+from settlement.chaos import faults, invariants, shared, traffic
 from settlement.chaos.processes import Bank, Nursery, free_port
 from settlement.models import Rail, WindowRule
 
 FUNDS = 10**12
 CHILDREN = ("worker-settlement-1", "worker-settlement-2", "worker-default", "beat", "web")
-WEIGHTS = {"worker-settlement-1": 22, "worker-settlement-2": 22, "worker-default": 12, "beat": 12, "web": 18, "valkey": 8, "flush": 6}
+WEIGHTS = {"worker-settlement-1": 22, "worker-settlement-2": 22, "worker-default": 12, "beat": 12, "web": 18, "valkey": 8, "flush": 6, "database": 5}
 # Together a third of all calls to the bank go wrong; whoever sends a reference twice is found out, because the bank executes it again.
 FAULTS = {
     "timeout_after_execution": 0.08, "timeout_before": 0.07, "late_execution": 0.05, "error_500": 0.08, "throttle_429": 0.05,
@@ -67,6 +64,7 @@ def run(plan: Plan, progress: Callable[[str], None]) -> dict[str, Any]:
             sent_at = time.monotonic()
             why = _wait(bank, partner.pk, nursery, plan.timeout, progress)
             found = invariants.check(bank=bank, partner_id=partner.pk, sent=plan.transfers, funded_minor=FUNDS, seed=plan.seed)
+            shared.check(found, partner.pk)
             found.violations[:0] = killed.pop("refused")
             if why:
                 found.violations.insert(0, f"not quiet after {plan.timeout:.0f} s: {why}")
@@ -132,35 +130,17 @@ def _storm(plan: Plan, nursery: Nursery, url: str, key: str, rails: list[str], p
 
 def _kill(nursery: Nursery, target: str) -> str:
     """SIGKILL, then start again as a supervisor would."""
-    if target == "flush":
-        from payos.kernel import redis
-
-        with contextlib.suppress(*redis.Unavailable):
-            redis.client().flushall()
+    if target == "flush" and faults.wipe_valkey():
         return "valkey wiped"
-    if target == "valkey":
-        pid = _valkey_pid()
-        if pid is None:
-            target = "worker-default"
-        else:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)  # its keeper starts it again
-            return "valkey"
+    if target == "valkey" and faults.kill_valkey():
+        return "valkey"
+    if target == "database" and faults.crash_database():
+        return "database"
+    if target not in CHILDREN:  # a server's own database and cache are nobody's to kill
+        target = "worker-default"
     nursery.kill(target)
     nursery.start(target)
     return target.partition("-")[0]
-
-
-def _valkey_pid() -> int | None:
-    """Only the embedded Valkey of this home: a server's own is nobody's to kill."""
-    if not settings.EMBEDDED or settings.REDIS_URL:
-        return None
-    import json
-
-    try:
-        return int(json.loads((settings.PAYOS_HOME / "run" / "endpoints.json").read_text())["valkey_pid"])
-    except (OSError, ValueError, KeyError):
-        return None
 
 
 def _wait(bank: Bank, partner_id: Any, nursery: Nursery, timeout: float, progress: Callable[[str], None]) -> str:

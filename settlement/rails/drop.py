@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
+
+from payos.kernel import sftp
 
 
 class Place(Protocol):
@@ -50,25 +51,21 @@ class Folder:
 
 
 class Sftp:
-    """With the host key pinned: {"host", "port", "user", "host_key", "outgoing", "incoming"}; the secret is a password."""
+    """With the host key pinned: {"host", "port", "user", "host_key", "outgoing", "incoming"}; the secret is a password or a private key."""
 
     def __init__(self, config: dict[str, Any], credentials: str) -> None:
-        self.config, self.password = config, credentials
+        self.config, self.credentials = config, credentials
 
     def _run(self, work: Any) -> Any:
-        import asyncssh
-
-        async def go() -> Any:
-            known = asyncssh.import_known_hosts(f"[{self.config['host']}]:{self.config.get('port', 22)} {self.config['host_key']}\n")
-            options = {"port": self.config.get("port", 22), "username": self.config["user"], "password": self.password}
-            async with asyncssh.connect(self.config["host"], known_hosts=known, client_keys=None, **options) as connection:
-                async with connection.start_sftp_client() as client:
-                    return await work(client)
-
+        config = self.config
         try:
-            return asyncio.run(asyncio.wait_for(go(), self.config.get("timeout", 60)))
-        except (OSError, asyncssh.Error, TimeoutError) as error:
-            raise DropError(f"the SFTP server {self.config['host']} failed: {error}") from error
+            with sftp.Session(
+                host=config["host"], port=config.get("port", 22), user=config["user"], host_key=config["host_key"], secret=self.credentials,
+                timeout=config.get("timeout", sftp.TIMEOUT),
+            ) as session:  # fmt: skip
+                return session.run(work)
+        except sftp.SftpError as error:
+            raise DropError(str(error)) from error
 
     def put(self, name: str, content: bytes) -> None:
         async def work(client: Any) -> None:

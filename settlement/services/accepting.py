@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,13 +29,14 @@ register("not_again", 409, "The transfer may not be sent again", "Make a new tra
 register("batch_repeated", 409, "This list was submitted before", "Read the batch named in `batch`; change the list if it is meant again.")
 
 BATCH_LIMIT = 1000
-DECISION_COLUMNS = ("id", "created_at", "partner_id", "livemode", "transfer_id", "rail_code", "chosen", "rejected")
+SAME_OF_DECISIONS = ("created_at", "partner_id", "livemode")
 URGENCIES = tuple(routing.WEIGHTS)
 PROTOCOLS = ("api", "x402", "ap2", "acp")
 FIELDS = frozenset(
     "amount currency destination rail protocol protocol_metadata urgency reference description metadata branch within_minutes".split()
 )
 METADATA_LIMIT = 16 * 1024
+CONTROL = re.compile(r"[\x00-\x1f]")
 
 
 @dataclass(slots=True)
@@ -100,7 +102,7 @@ def _draft(item: Mapping[str, Any], pointer: str, branches: dict[str, uuid.UUID]
         value = item.get(name)
         if value is None:
             return default
-        if not isinstance(value, str) or len(value) > limit or any(ord(letter) < 32 for letter in value):
+        if not isinstance(value, str) or len(value) > limit or CONTROL.search(value):
             bad(name, "text", f"must be text of at most {limit} printable characters")
             return default
         return value.strip()
@@ -109,10 +111,11 @@ def _draft(item: Mapping[str, Any], pointer: str, branches: dict[str, uuid.UUID]
         value = item.get(name)
         if value is None:
             return {}
-        if not isinstance(value, Mapping) or len(json.dumps(value, default=str)) > METADATA_LIMIT:
+        written = json.dumps(value, default=str) if isinstance(value, Mapping) else ""
+        if not written or len(written) > METADATA_LIMIT:
             bad(name, "object", f"must be an object of at most {METADATA_LIMIT // 1024} KB")
             return {}
-        return json.loads(json.dumps(value, default=str))
+        return json.loads(written)
 
     for name in sorted(set(item) - FIELDS, key=str)[:20]:
         bad(str(name)[:40], "unknown", "is no field of a transfer")
@@ -148,61 +151,68 @@ def _draft(item: Mapping[str, Any], pointer: str, branches: dict[str, uuid.UUID]
 
 
 @transaction.atomic
-def accept(
-    *, partner: Partner, livemode: bool, items: Sequence[TransferIn], batch: TransferBatch | None = None
-) -> list[Transfer]:
+def accept(*, partner: Partner, livemode: bool, items: Sequence[TransferIn]) -> list[Transfer]:
     """Hold the funds and queue the transfers; all or none. Without funds or a rail nothing is left in the ledger."""
+    return [Transfer(**row) for row in _accept(partner, livemode, items, None)]
+
+
+def _accept(partner: Partner, livemode: bool, items: Sequence[TransferIn], batch: TransferBatch | None) -> list[dict[str, Any]]:
+    """Rows and not objects: a list of a thousand is a handful of documents that Postgres takes apart."""
     now = clock.now()
     facts = snapshot.take(partner.pk, now)
-    made: list[Transfer] = []
+    router = routing.Router(facts.views)
+    same = {
+        "created_at": now, "partner_id": partner.pk, "livemode": livemode, "batch_id": batch.pk if batch else None, "attempts": 0, "state": "queued",
+        "bank_reference": "", "failure_code": "", "failure_detail": "",
+    }  # fmt: skip
+    rows: list[dict[str, Any]] = []
     decisions: list[dict[str, Any]] = []
     postings: list[Posting] = []
     accounts: dict[str, tuple[uuid.UUID, uuid.UUID]] = {}
     refused: list[dict[str, Any]] = []
     promised: dict[str, tuple[Any, Any]] = {}
-    for row, item in enumerate(items):
+    for number, item in enumerate(items):
         key = ids.uuid7()
-        decision = routing.route(facts.views, _wanted(key, item))
+        decision = router.route(_wanted(key, item))
         if decision.rail is None:
-            refused.append({"row": row, "rails": decision.rejected})
+            refused.append({"row": number, "rails": decision.rejected})
             continue
+        router.spend(decision.rail, item.amount_minor)
         rail = facts.rails[decision.rail]
         window_at, expected_at = promised.get(rail.code) or promised.setdefault(rail.code, _promise(facts, rail, now))
-        transfer = Transfer(
-            id=key, created_at=now, partner=partner, livemode=livemode, amount_minor=item.amount_minor, currency=item.currency,
-            destination=json.dumps({"type": item.destination_type, **item.destination}), destination_type=item.destination_type,
-            destination_label=destinations.label({"type": item.destination_type, **item.destination})[:200],
-            destination_key=crypto.blind_index(destinations.identity({"type": item.destination_type, **item.destination}), "destination"),
-            rail=rail, protocol=item.protocol, protocol_metadata=item.protocol_metadata, urgency=item.urgency,
-            reference=item.reference, description=item.description, metadata=item.metadata, branch_id=item.branch_id,
-            batch=batch, batch_row=row if batch else None, window_at=window_at, expected_at=expected_at,
-            state="queued",
-        )  # fmt: skip
         if item.currency not in accounts:
             accounts[item.currency] = hold_accounts(partner.pk, livemode, item.currency)
         available, transit = accounts[item.currency]
+        text = str(key)
         posting = Posting(
             "transfer.held",
             [Leg(available, item.amount_minor, Layer.PENDING), Leg(transit, -item.amount_minor, Layer.PENDING)],
-            subject=("transfer", str(key)),
+            subject=("transfer", text),
         )
-        transfer.hold_id = posting.id
         postings.append(posting)
-        made.append(transfer)
-        decisions.append(
+        destination = {"type": item.destination_type, **item.destination}
+        rows.append(
             {
-                "id": ids.uuid7(), "created_at": now, "partner_id": partner.pk, "livemode": livemode, "transfer_id": key, "rail_code": rail.code,
-                "chosen": decision.chosen, "rejected": decision.rejected,
+                "id": key, "amount_minor": item.amount_minor, "currency": item.currency, "destination": json.dumps(destination),
+                "destination_type": item.destination_type, "destination_label": destinations.label(destination)[:200],
+                "destination_key": crypto.blind_index(destinations.identity(destination), "destination"), "rail_id": rail.pk,
+                "protocol": item.protocol, "protocol_metadata": item.protocol_metadata, "urgency": item.urgency, "reference": item.reference,
+                "description": item.description, "metadata": item.metadata, "branch_id": item.branch_id,
+                "batch_row": number if batch else None, "window_at": window_at, "expected_at": expected_at, "hold_id": posting.id,
             }  # fmt: skip
+        )
+        decisions.append(
+            {"id": str(ids.uuid7()), "transfer_id": text, "rail_code": rail.code, "chosen": decision.chosen, "rejected": decision.rejected}
         )
     if refused:
         raise Problem("no_rail", f"{len(refused)} of {len(items)} transfers find no rail.", rails=refused[0]["rails"], rows=refused[:50])
     post_many(partner_id=partner.pk, livemode=livemode, postings=postings)
-    bulk.insert(Transfer, made)
-    bulk.insert_rows(RoutingDecision, decisions, DECISION_COLUMNS)
-    codes = {rail.pk: rail.code for rail in facts.rails.values()}
-    events.publish_many(events.of_transfers("transfer.accepted", made, codes))
-    return made
+    with bulk.together():
+        bulk.insert_rows(Transfer, [row | {"destination": crypto.encrypt(row["destination"])} for row in rows], [*rows[0], *same], same)
+        bulk.insert_rows(RoutingDecision, decisions, [*decisions[0], *SAME_OF_DECISIONS], {name: same[name] for name in SAME_OF_DECISIONS})
+        codes = {rail.pk: rail.code for rail in facts.rails.values()}
+        events.publish_many(events.of_accepted(rows, same, codes))
+    return [same | row for row in rows]
 
 
 def _promise(facts: snapshot.Snapshot, rail: Any, now: Any) -> tuple[Any, Any]:
@@ -243,7 +253,7 @@ def accept_batch(*, partner: Partner, livemode: bool, items: Sequence[Any], name
         except IntegrityError:
             first = TransferBatch.objects.get(partner=partner, livemode=livemode, content_hash=digest)
             raise Problem("batch_repeated", f"The same list was accepted as {first.public_id}.", batch=first.public_id) from None
-        accept(partner=partner, livemode=livemode, items=checked, batch=batch)
+        _accept(partner, livemode, checked, batch)
     return batch
 
 

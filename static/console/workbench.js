@@ -29,6 +29,8 @@
     button("do-match").disabled = !(both && rest === 0n);
     button("do-write_off").disabled = !(both && rest !== 0n);
     const single = picked("line").length === 1;
+    const size = (minor) => (minor < 0n ? -minor : minor);
+    button("do-part").disabled = !(both && single && rest !== 0n && rest < 0n === lines < 0n && size(rest) < size(lines));
     button("do-book").disabled = button("do-set_aside").disabled = !single;
     boxes().forEach((box) => box.closest("tr").classList.toggle("pc-current", box.checked));
   }
@@ -102,6 +104,7 @@
       x: () => place >= 0 && all[place].click(),
       Enter: () => press("do-match"),
       w: () => press("do-write_off"),
+      p: () => press("do-part"),
       b: () => press("do-book"),
       i: () => press("do-set_aside"),
       q: () => location.assign(root.dataset.back),
@@ -109,7 +112,7 @@
       "?": () => openDialog("dialog-help"),
     };
     if (!keys[event.key] || (event.key === "Enter" && event.target.closest("a, button, summary"))) return;
-    if (!button("do-match") && ["Enter", "w", "b", "i"].includes(event.key)) return;
+    if (!button("do-match") && ["Enter", "w", "p", "b", "i"].includes(event.key)) return;
     event.preventDefault();
     keys[event.key]();
   });

@@ -24,6 +24,7 @@ from payos.kernel import clock, tenancy
 from payos.kernel.errors import Problem
 from reconciliation import services
 from reconciliation.models import BankAccount, Match, StatementLine
+from reconciliation.services import booking
 from settlement.models import Transfer
 from tests.reconciliation.test_loop import mt940, transfers, upload
 
@@ -131,13 +132,31 @@ def test_over_the_limit_a_second_person_is_asked_and_nothing_moves_before(day: l
         operations.undo(case=case, user=olga)
 
 
+def test_a_line_that_pays_for_more_is_matched_in_part_and_the_rest_stays_on_the_case(day: list[Transfer], olga: User) -> None:
+    case, before = case_of("amount_mismatch"), balance("writeoffs")
+    line, item = _line(-1250), f"transfer:{day[1].pk}"
+    with pytest.raises(Problem):
+        actions.match_in_part(case=case, user=olga, lines=[_line(777)], items=[item], note="no")
+    text = actions.match_in_part(case=case, user=olga, lines=[line], items=[item], note="the rest is a fee")
+    assert "-$2.50 stay open" in text and Transfer.objects.get(pk=day[1].pk).state == "reconciled"
+    case.refresh_from_db()
+    assert case.state != "resolved"
+    laid = bench.lay_out(case)
+    (rest,) = [end for end in laid.lines if end.picked]
+    assert rest.amount_minor == -250 and balance("writeoffs") == before
+    ApprovalLimit.objects.create(action=booking.ADJUST, role=roles.OPERATOR, currency="USD", limit_minor=1000)
+    actions.book(case=case, user=olga, line=rest.key, code="rail:costs", partner="", reason="the bank's fee")
+    case.refresh_from_db()
+    assert case.state == "resolved" and balance("rail:costs") == 250
+
+
 def test_a_line_of_nobody_is_booked_with_a_preview_and_reversed_by_undo(day: list[Transfer], olga: User) -> None:
     case, line = case_of("missing_internal"), _line(777)
     shown = actions.preview_booking(case=case, line=line, code="suspense")
     assert [(row["account"], row["direction"], row["amount_minor"]) for row in shown["entries"]] == [("cash:sandbox", "debit", 777), ("suspense", "credit", 777)]
     assert actions.book(case=case, user=olga, line=line, code="suspense", partner="", reason="ask the bank").endswith("waits for a second person.")
     operations.decide_approval(approval=Approval.objects.get(), user=_approver(), approve=False, note="book it yourself")
-    ApprovalLimit.objects.create(action=actions.ADJUST, role=roles.OPERATOR, currency="USD", limit_minor=1000)
+    ApprovalLimit.objects.create(action=booking.ADJUST, role=roles.OPERATOR, currency="USD", limit_minor=1000)
     before = balance("suspense")
     actions.book(case=case, user=olga, line=line, code="suspense", partner="", reason="ask the bank")
     assert balance("suspense") - before == -777

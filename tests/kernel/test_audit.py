@@ -152,3 +152,9 @@ def test_every_state_machine_is_audited():
         if any(isinstance(field, FSMField) for field in model._meta.local_fields):
             assert model._meta.db_table in have, f"{model.__name__} has a state and no audit"
     assert Partner._meta.db_table in have
+
+
+def test_an_update_of_many_rows_is_not_joined_row_by_row(superuser):
+    """The plan is kept for the session: one made for a single row must be right for thousands, too."""
+    (config,) = superuser.execute("SELECT proconfig FROM pg_proc WHERE proname = 'kernel_audit_update'").fetchone()
+    assert "enable_nestloop=off" in config

@@ -312,3 +312,38 @@ def test_another_partner_sees_none_of_it(rail, funded, account, other_partner): 
     for path in ("accounts", "runs", "matches", "discrepancies"):
         assert stranger.get(f"/v1/reconciliation/{path}").json()["data"] == []
     assert stranger.post(f"/v1/reconciliation/accounts/{account.public_id}/run", {}).status_code == 404
+
+
+def test_a_line_is_split_to_the_cent_and_put_together_again(rail, funded, account):  # noqa: F811
+    made = transfers(funded, rail, 2)
+    upload(mt940(clock.now().date(), 0, [(-2500, "GARBLED")]), "a.sta", funded.pk)
+    line = StatementLine.objects.get()
+    for wrong in ([-2500], [-1000, -1000], [-3000, 500], [-2500, 0]):
+        with pytest.raises(Problem):
+            services.split_line(line=line, amounts=wrong, reason="two of ours and a fee")
+    assert StatementLine.objects.count() == 1
+    first, second, fee = services.split_line(line=line, amounts=[-1000, -1000, -500], reason="two of ours and a fee")
+    line.refresh_from_db()
+    assert line.state == "split" and services.prove(account=account, on=clock.now().date()).not_booked_minor == -2500
+    match = services.match_by_hand(account=account, lines=[first], items=[f"transfer:{made[0].pk}"])
+    services.match_by_hand(account=account, lines=[second], items=[f"transfer:{made[1].pk}"])
+    proof = services.prove(account=account, on=clock.now().date())
+    assert proof.green and proof.not_booked_minor == -500 and set(Transfer.objects.values_list("state", flat=True)) == {"reconciled"}
+    with pytest.raises(Problem) as decided:
+        services.join_line(line=line, reason="it was one after all")
+    assert decided.value.code == "already_matched" and first.public_id in decided.value.detail
+    with pytest.raises(Problem):
+        services.split_line(line=fee, amounts=[-300, -200], reason="a part of a part")
+    services.unmatch(match=match, reason="wrong")
+    services.unmatch(match=Match.objects.get(state="active"), reason="wrong")
+    services.join_line(line=line, reason="it was one after all")
+    line.refresh_from_db()
+    assert line.state == "open" and set(line.parts.values_list("state", flat=True)) == {"replaced"}
+    proof = services.prove(account=account, on=clock.now().date())
+    assert proof.green and proof.not_booked_minor == -2500
+    services.run_account(account=account)
+    again = services.split_line(line=line, amounts=[-2000, -500], reason="once more")
+    assert [part.amount_minor for part in again] == [-2000, -500]
+    # The same file again brings neither the line nor its parts anew.
+    upload(mt940(clock.now().date(), 0, [(-2500, "GARBLED")], number="2"), "b.sta", funded.pk)
+    assert StatementLine.objects.filter(part_of=None).count() == 1

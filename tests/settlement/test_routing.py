@@ -8,7 +8,7 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from settlement.routing import RailView, Wanted, cost, refusal, route
+from settlement.routing import RailView, Router, Wanted, cost, refusal, route
 
 codes = st.lists(st.sampled_from(["a", "b", "c", "d", "e", "f"]), min_size=0, max_size=6, unique=True)
 currencies = st.frozensets(st.sampled_from(["USD", "MXN", "BRL"]), min_size=1)
@@ -93,3 +93,24 @@ def test_load_shares_are_kept_in_proportion():
     rails = [RailView(code, frozenset(["USD"]), frozenset(["us_bank"]), load_share=share) for code, share in (("a", 75), ("b", 25))]
     picks = [route(rails, Wanted(f"t{n}", 1000, "USD", "us_bank")).rail for n in range(4000)]
     assert 0.71 < picks.count("a") / 4000 < 0.79
+
+
+@settings(max_examples=150, deadline=None)
+@given(views(), st.lists(wanted, min_size=1, max_size=8))
+def test_one_router_for_many_decides_as_one_for_each(rails, asked):
+    router = Router(rails)
+    assert [router.route(one) for one in asked] == [route(rails, one) for one in asked]
+
+
+def test_a_limit_of_the_day_is_used_up_within_one_list():
+    rails = [
+        RailView("cheap", frozenset(["USD"]), frozenset(["us_bank"]), daily_left_minor=250),
+        RailView("dear", frozenset(["USD"]), frozenset(["us_bank"]), cost_fixed_minor=500),
+    ]
+    router, taken = Router(rails), []
+    for number in range(4):
+        decision = router.route(Wanted(f"t{number}", 100, "USD", "us_bank"))
+        taken.append(decision.rail)
+        router.spend(decision.rail, 100)
+    assert taken == ["cheap", "cheap", "dear", "dear"]
+    assert rails[0].daily_left_minor == 250, "the snapshot itself is not touched"

@@ -203,6 +203,21 @@ def test_windows_close_once_in_order_and_missed_ones_run_on_return(api, rail, fu
         assert SettlementBatch.objects.count() == 2
 
 
+def test_what_is_told_of_an_accepted_list_is_what_the_api_shows(api, rail, funded):
+    items = [
+        order(reference="one", metadata={"a": {"b": [1, 2]}}, description="Salary"),
+        order(amount="20.01", reference="two", urgency="urgent", protocol="x402", protocol_metadata={"nonce": "1"}),
+    ]
+    assert api.post("/v1/transfers/batch", {"transfers": items}).status_code == 201
+    assert api.post("/v1/transfers", order(reference="three")).status_code == 201
+    with tenancy.platform_scope():
+        rows = OutboxEvent.objects.filter(event_type="transfer.accepted").order_by("seq")
+        told = [event.payload["transfer"] for event in rows]
+    shown = [api.get(f"/v1/transfers/{one['id']}").json() for one in told]
+    assert [one["reference"] for one in told] == ["one", "two", "three"]
+    assert [{name: value for name, value in one.items() if name in told[0]} for one in shown] == told
+
+
 @pytest.mark.django_db(transaction=True)
 def test_five_workers_close_one_window_once(rail, partner):
     import threading

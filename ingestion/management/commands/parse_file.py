@@ -6,7 +6,7 @@ import json
 import sys
 from argparse import ArgumentParser
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO, cast
 
 from django.core.management.base import BaseCommand
 
@@ -36,7 +36,7 @@ class Command(BaseCommand):
             source = sys.stdin.buffer if options["path"] == "-" else options["path"]
             parsed = registry.open_file(source, options["format"], profile)
             if options["json"]:
-                jsonout.write(parsed, self.stdout._out)  # type: ignore[attr-defined, arg-type]
+                jsonout.write(parsed, cast(TextIO, vars(self.stdout)["_out"]))  # past Django's line endings
             else:
                 self._show(parsed)
         except Problem as problem:
@@ -55,7 +55,7 @@ class Command(BaseCommand):
     def _show(self, parsed: registry.Parsed) -> None:
         profile = f", profile {parsed.profile}" if parsed.profile else ""
         title = f"format {parsed.format} (reader version {parsed.version}{profile})"
-        seen = False
+        seen = rejected = False
         for event in parsed.events:
             if title:
                 self.stdout.write(title)
@@ -71,10 +71,11 @@ class Command(BaseCommand):
                 self.stdout.write(f"  {event.line_count} lines, sum {_money(event.sum_minor, event.currency)}, opening {_money(event.opening_minor, event.currency)},"
                                   f" closing {_money(event.closing_minor, event.currency)}: {word}")  # fmt: skip
             elif isinstance(event, Reject):
+                rejected = True
                 self.stdout.write(f"  not read, at {event.position}: {event.reason}")
             elif isinstance(event, Flag):
                 self.stdout.write(f"  flag, at {event.position}: {event.code}: {event.detail}")
-        if not seen and not parsed.readable_without_statements():
+        if not seen and (rejected or not parsed.readable_without_statements()):
             raise Unreadable("the file holds no statement and no line")
 
 

@@ -57,7 +57,7 @@ def test_mpesa_statement_under_its_preamble() -> None:
     statement = read.statements[0]
     assert read.profile == "mpesa_statement" and read.amounts == [-1150, 150000, 100000]
     assert (statement.account, statement.currency, statement.opening_minor, statement.closing_minor, statement.balances_ok) == ("174379", "KES", 0, 248850, True)
-    assert read.lines[0].booking_date == date(2026, 2, 3) and read.lines[1].references == {"id": "TAA2", "customer": "INV-7"}
+    assert read.lines[0].booking_date == date(2026, 2, 3) and read.lines[1].references == {"transaction": "TAA2", "customer": "INV-7"} and read.lines[1].reference == "TAA2"
     assert read.flags.count("not_settled") == 1
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import pkgutil
@@ -39,6 +40,8 @@ class Command(BaseCommand):
         def progress(text: str) -> None:
             print(text, file=sys.stderr, flush=True)
 
+        gc.collect()
+        gc.freeze()  # as the web server and the workers do
         try:
             report = importlib.import_module(f"bench.{options['name']}").run(options, progress).as_dict()
         except ModuleNotFoundError as error:
