@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, OperationalError, connection, transaction
 
 from partners.models import Branch, Partner
 from partners.services import branch_create
@@ -90,3 +90,14 @@ def test_every_model_with_a_tenant_is_under_row_level_security(db):
         columns = {field.column for field in model._meta.local_concrete_fields}
         if "partner_id" in columns:
             assert model._meta.db_table in secured, f"{model.__name__} has a tenant but no policy"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_server_that_goes_away_at_the_scope_is_djangos_own_error(superuser):
+    """The first statement of a transaction writes the scope: its failure must be one that callers know (503, not 500)."""
+    with pytest.raises(OperationalError):
+        with transaction.atomic(), tenancy.platform_scope():
+            superuser.execute("SELECT pg_terminate_backend(%s)", [connection.connection.info.backend_pid])
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT 1")
+    connection.close()

@@ -49,7 +49,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
         settings = scope.settings()
         calls = ", ".join("set_config(%s, %s, true)" for _ in settings)
         flat = [text for pair in settings.items() for text in pair]
-        self.connection.execute(f"SELECT {calls}", flat)
+        # As Django's own errors: a server that went away here is told to callers like anywhere else.
+        with self.wrap_database_errors:
+            self.connection.execute(f"SELECT {calls}", flat)
         self._payos_applied = scope
 
     def _forget_scope(self) -> None:
