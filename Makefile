@@ -60,17 +60,14 @@ coverage: install-dev
 	@$(PY) -m pytest -m "not slow" --cov --cov-branch --cov-report=term:skip-covered --cov-report=html $(ARGS)
 	@echo "  htmlcov/index.html shows every line and branch."
 
-# Each benchmark in turn; one JSON object a file in artifacts/bench. One that fails does not keep the others from running.
+# Each benchmark in turn, one JSON object a file in artifacts/bench, and docs/benchmarks.md made of them. Where nothing else runs.
 bench: install-dev
-	@mkdir -p artifacts/bench
-	@for name in $$(grep -l '^def run(' bench/*.py | xargs -n 1 basename -s .py); do \
-		echo "  bench $$name"; \
-		$(PY) manage.py bench $$name --json $(ARGS) > artifacts/bench/$$name.json || { echo "  $$name failed"; failed=1; }; \
-	done; exit $${failed:-0}
+	@$(PY) manage.py bench_all $(ARGS)
 
 chaos: install-dev
 	@$(PY) manage.py simulate_day --partners 20 --payments 20000 --transfers 2000
 	@$(PY) manage.py chaos --scenario all $(ARGS)
+	@$(PY) manage.py loadtest --minutes 3
 	@$(PY) -m pytest -m slow
 
 clean: stop

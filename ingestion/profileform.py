@@ -154,7 +154,18 @@ class ProfileForm(forms.Form):
     carried = forms.CharField(required=False, widget=forms.HiddenInput)
     carried_name = forms.CharField(required=False, widget=forms.HiddenInput)
 
+    GROUPS = (
+        ("Name", ("partner", "name", "title", "kind", "note", "active")),
+        ("File", ("delimiter", "encoding", "has_header", "header_row", "sheet", "records")),
+        ("Numbers and dates", ("decimal", "minor_units", "negate", "date_order", "date_format", "currency", "account")),
+        ("Columns", ("columns", "references", "computed", "amount_terms", "debit_words", "credit_words")),
+        ("Which rows count", ("settled", "row_kinds", "unique")),
+    )
     SAMPLE = ("sample_text", "sample_file", "carried", "carried_name")
+
+    def groups(self) -> list[tuple[str, list[forms.BoundField], bool]]:
+        """The fields as the page shows them; the last part says whether they need the whole width."""
+        return [(title, [self[name] for name in names], title == "Columns") for title, names in self.GROUPS]
 
     def definition(self) -> dict[str, Any]:
         """What the form says, as the profile keeps it."""

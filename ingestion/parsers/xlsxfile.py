@@ -21,7 +21,7 @@ from ingestion.parsers.layout import SAMPLE_ROWS, Layout, find
 from ingestion.parsers.profiles import Profile
 from ingestion.parsers.records import Events, Flag, Unreadable
 from ingestion.parsers.tabular import Row, Table
-from ingestion.parsers.values import cell_text
+from ingestion.parsers.values import Numbers, cell_text, decimal_mark
 
 VERSION = "2"
 MAX_FILE = 64 << 20
@@ -31,6 +31,7 @@ MAX_CELLS = 40_000_000
 MAX_OLD_XLS = 16 << 20
 CHUNK = 1 << 20
 
+_TO_POINT = str.maketrans({".": None, ",": "."})
 _WIDE = re.compile(rb"""r\s*=\s*["']\$?([A-Za-z]{2,8})\$?\d""")
 _TALL = re.compile(rb"""r\s*=\s*["']\$?[A-Za-z]{0,8}\$?(\d{6,12})["']""")
 _SHEET = re.compile(r"xl/worksheets/[^/]+\.xml\Z", re.IGNORECASE)
@@ -173,15 +174,33 @@ def parse(file: BinaryIO, profile: Profile | None = None) -> Events:
         raise Unreadable(problem or "the workbook has no sheet with rows")
     assert layout is not None
     start = layout.header_row + 1
+    commas = _comma_columns(rows, layout)
 
     def body() -> Iterable[Row]:
         for number in range(start, len(rows)):
-            yield number + 1, [cell if type(cell) is str else cell_text(cell) for cell in rows[number]]
+            row = [cell if type(cell) is str else cell_text(cell) for cell in rows[number]]
+            for at in commas:
+                if at < len(row) and type(rows[number][at]) is str:
+                    row[at] = row[at].translate(_TO_POINT)
+            yield number + 1, row
 
     yield from Table(layout, body).events()
     others = [other for other in workbook.names if other != name]
     if others:
         yield Flag(name, "other_sheets", f"only sheet {name!r} was read; there are also {', '.join(others)[:200]}")
+
+
+def _comma_columns(rows: list[list[object]], layout: Layout) -> list[int]:
+    """Columns where numbers stand beside amounts typed as text with a decimal comma: the text is brought to the numbers' form."""
+    places = {at for name in ("amount", "credit", "debit", "gross", "fee", "net", "balance") if (at := layout.columns.get(name)) is not None}
+    sample = rows[layout.header_row + 1 :][:SAMPLE_ROWS]
+    cells = [(at, row[at]) for row in sample for at in places if at < len(row)]
+    if not any(isinstance(cell, float) for _, cell in cells):
+        return []
+    found = [at for at in sorted(places) if decimal_mark([cell for place, cell in cells if place == at and isinstance(cell, str)]) == ","]
+    if found:
+        layout.numbers = Numbers(".", layout.numbers.whole)
+    return found
 
 
 def _layout(rows: list[list[object]], profile: Profile | None) -> Layout:

@@ -23,12 +23,12 @@ from reconciliation.matching.spec import Spec
 
 ROUNDS = 8
 WORK = (
-    "recon_pair recon_group recon_group_item recon_suggestion recon_discrepancy recon_duplicate recon_ignored recon_label recon_ruled"
+    "recon_exact recon_pair recon_group recon_group_item recon_suggestion recon_discrepancy recon_duplicate recon_ignored recon_label recon_ruled"
     " recon_candidate recon_repeated recon_member_i recon_member_e recon_open_i recon_open_e recon_known_i"
     " recon_known_e recon_token recon_crowded recon_same recon_chosen recon_bag recon_bag_row recon_bag_sum"
-    " recon_bag_hit recon_bag_item recon_bag_kept recon_crowd recon_near recon_claimed recon_scored recon_bunch_item"
+    " recon_bag_hit recon_bag_item recon_bag_kept recon_crowd recon_near recon_asked recon_claimed recon_scored recon_bunch_item"
     " recon_bunch recon_bunch_total recon_line recon_bunch_hit recon_bunch_sure recon_bunch_row recon_bunch_all recon_bunch_no recon_bunch_offer recon_left recon_unsettled recon_double"
-    " recon_type_i recon_type_e recon_whole recon_batch recon_told recon_rest_i recon_rest_e recon_block recon_tie recon_found recon_part recon_cluster"
+    " recon_type_i recon_type_e recon_whole recon_batch recon_told recon_rest_i recon_rest_e recon_block recon_tie recon_found recon_part recon_cluster recon_twin recon_deferred"
 ).split()
 
 
@@ -51,17 +51,30 @@ class Result:
 
 class Run:
     def __init__(
-        self, connection: psycopg.Connection, spec: Spec, progress: Callable[[str], None], shared: bool = False
+        self,
+        connection: psycopg.Connection,
+        spec: Spec,
+        progress: Callable[[str], None],
+        shared: bool = False,
+        settled: Callable[[], None] | None = None,
     ) -> None:
         self.connection = connection
         self.spec = spec
         self.progress = progress
         self.result = Result()
         self.shared = shared
+        self.settled = settled
+        self.ignores = False
         self.texts = Texts(spec, {}, shared)
 
     def sql(self, name: str, **more: str) -> None:
         self.connection.execute(self.texts(name, **more))  # type: ignore[arg-type]
+
+    def tune(self, setting: str, value: str) -> None:
+        """For this transaction; a run in a schema of its own commits on its way, and its session ends with it."""
+        word = "" if self.shared else "LOCAL "
+        value = value if value == "DEFAULT" else f"'{value}'"
+        self.connection.execute(f"SET {word}{setting} = {value}")  # type: ignore[arg-type]
 
     def count(self, table: str) -> int:
         row = self.connection.execute(f"SELECT count(*) FROM {table}").fetchone()  # type: ignore[arg-type]  # nosec B608 # table names of the engine itself
@@ -79,14 +92,17 @@ class Run:
         run = self.connection.execute
         for table in WORK:
             run(self.texts.fill(f"DROP TABLE IF EXISTS pg_temp.{table} CASCADE"))  # type: ignore[arg-type]
-        run(f"SET LOCAL work_mem = '{self.spec.work_mem}'")  # type: ignore[arg-type]
+        self.tune("work_mem", self.spec.work_mem)
         # Estimates over hashed keys are poor, and a wrong nested loop costs hours where a hash join costs a second.
-        run("SET LOCAL enable_nestloop = off")
-        run("SET LOCAL jit = off")
+        self.tune("enable_nestloop", "off")
+        self.tune("jit", "off")
+        # Every join is a hash join, so the planner needs sizes and not distributions: a small sample tells them.
+        self.tune("default_statistics_target", "10")
         if self.shared:
-            run(f"SET LOCAL max_parallel_workers_per_gather = {scratch.processes()}")
-            run("SET LOCAL parallel_setup_cost = 100")
-            run("SET LOCAL parallel_tuple_cost = 0.01")
+            self.tune("max_parallel_workers_per_gather", str(scratch.processes()))
+            self.tune("parallel_setup_cost", "100")
+            self.tune("parallel_tuple_cost", "0.01")
+            self.tune("min_parallel_table_scan_size", "2MB")
         run("ANALYZE recon_internal")
         run("ANALYZE recon_external")
         self.sql("functions.sql")
@@ -98,17 +114,27 @@ class Run:
             if day is not None
         ]
         closed = self.spec.closed_days(min(days).year, max(days).year) if days else {}
-        self.texts = Texts(self.spec, closed, self.shared)
+        self.texts = Texts(self.spec, closed, self.shared, (min(days), max(days)) if days else None)
         self.sql("results.sql")
         rules.ignore(self.connection, self.spec)
+        self.ignores = self.count("recon_ignored") > 0
 
     def exact(self) -> None:
-        self.sql("exact.sql", level_one="true" if 1 in self.spec.levels else "false")
-        self.connection.execute("ANALYZE recon_pair")
+        heed = {f"heed_{letter}": self.heed(letter, letter) for letter in "ie"}
+        self.sql("exact.sql", level_one="true" if 1 in self.spec.levels else "false", **heed)
+        if self.settled and not any(rule.action == "suggest" for rule in self.spec.rules):
+            self.connection.commit()
+            self.settled()
+
+    def heed(self, letter: str, alias: str) -> str:
+        """What a rule takes out of the run stays out; most runs have no such rule and need not ask for each row."""
+        if not self.ignores:
+            return ""
+        return f"AND NOT EXISTS (SELECT FROM recon_ignored g WHERE g.side = '{letter.upper()}' AND g.rid = {alias}.rid)"
 
     def rest(self) -> None:
         for side, letter in (("internal", "i"), ("external", "e")):
-            self.sql("rest.sql", side=side, letter=letter)
+            self.sql("rest.sql", side=side, letter=letter, heed=self.heed(letter, "o"))
         if 4 in self.spec.levels:
             self.sql("batches.sql")
 
@@ -128,14 +154,23 @@ class Run:
         if 2 not in self.spec.levels:
             self.connection.execute("DELETE FROM recon_candidate")
             return
+        self.resolve()
+        self.sql("twins.sql")
+        self.sql("close.sql")
+
+    def resolve(self) -> None:
         for _ in range(ROUNDS):
             self.sql("resolve.sql")
             if not self.count("recon_chosen"):
                 break
             self.sql("chosen.sql")
             self.sql("close.sql")
-        self.sql("twins.sql")
-        self.sql("close.sql")
+
+    def deferred(self) -> None:
+        """What no sum has taken may be within tolerance after all."""
+        if self.count("recon_deferred"):
+            self.connection.execute("DELETE FROM recon_deferred")
+            self.resolve()
 
     def groups(self) -> None:
         self.sql("bags.sql")
@@ -206,6 +241,7 @@ class Run:
         # References and bags are worked out for every run: what disagrees under one reference is classified by them.
         self.phase("level 2", self.references)
         self.phase("level 4 keys", self.groups)
+        self.phase("level 2 again", self.deferred)
         self.phase("names", self.named)
         self.phase("level 3", self.similar)
         # What level 3 took may have been the one row too many in a bag.
@@ -215,15 +251,23 @@ class Run:
         self.phase("classify", self.classify)
         self.phase("results", self.summarise)
         # The session was tuned for whole sides; whoever reads the results goes on as usual.
-        self.connection.execute("SET LOCAL enable_nestloop TO DEFAULT")
+        self.tune("enable_nestloop", "DEFAULT")
         return self.result
 
 
 def run(
-    connection: psycopg.Connection, spec: Spec, progress: Callable[[str], None] = nothing, *, shared: bool = False
+    connection: psycopg.Connection,
+    spec: Spec,
+    progress: Callable[[str], None] = nothing,
+    *,
+    shared: bool = False,
+    settled: Callable[[], None] | None = None,
 ) -> Result:
     """Match what `load` has put into recon_internal and recon_external. Call it inside a transaction.
 
-    `shared`: both tables stand in a schema of the run's own (see scratch.py), as will everything else.
+    `shared`: both tables stand in a schema of the run's own (see scratch.py), as will everything else. `settled` is then
+    called as soon as recon_exact is final and committed, so that another session can write it out meanwhile; it is not
+    called where a rule may still take such a match back.
     """
-    return Run(connection, spec, progress, shared).go()
+    assert shared or settled is None, "another session cannot see temporary tables"
+    return Run(connection, spec, progress, shared, settled).go()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,6 +18,7 @@ import psycopg
 from psycopg import sql
 
 from reconciliation.matching import load
+from reconciliation.matching.export import Writer
 
 PREFIX = "recon_files_"
 SHARED_MEMORY = "/dev/shm"  # nosec B108 # asked for its free space only
@@ -60,6 +61,33 @@ def _drop_orphans(keeper: psycopg.Connection) -> None:
     ).fetchall()
     for (name,) in rows:
         keeper.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(name)))
+
+
+class Early:
+    """Writes the matches that stand already in a session of their own, on the processor that the later levels leave."""
+
+    def __init__(self, connect: Connect, name: str, writer: Writer) -> None:
+        self.connect = connect
+        self.name = name
+        self.writer = writer
+        self.pool = ThreadPoolExecutor(1)
+        self.future: Future[None] | None = None
+
+    def start(self) -> None:
+        self.future = self.pool.submit(self._write)
+
+    def wait(self) -> None:
+        """Until it is written; raises what went wrong there."""
+        self.pool.shutdown()
+        if self.future is not None:
+            self.future.result()
+
+    def _write(self) -> None:
+        with self.connect() as connection:
+            connection.execute(sql.SQL("SET search_path = {}, pg_catalog").format(sql.Identifier(self.name)))
+            connection.execute("SET idle_in_transaction_session_timeout = 0")
+            connection.execute("SET work_mem = '256MB'")
+            self.writer.begin(connection)
 
 
 def load_both(connect: Connect, name: str, paths: dict[str, Path], progress: load.Progress) -> dict[str, load.Loaded]:

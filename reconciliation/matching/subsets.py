@@ -12,6 +12,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Sequence
 from itertools import groupby
+from math import gcd
 from typing import Any
 
 import psycopg
@@ -59,8 +60,11 @@ def _indices(mask: int, offset: int) -> tuple[int, ...]:
 
 
 def unlikely_by_accident(amounts: Sequence[int], target: int) -> bool:
-    """Subsets fall on about as many sums as the amounts span; the answer must be rare among them."""
-    span = max(1, sum(abs(amount) for amount in amounts))
+    """Subsets fall on about as many sums as the amounts span; the answer must be rare among them.
+
+    Prices such as 99.00 and 100.00 meet far fewer sums than cents do: what they have in common is no evidence.
+    """
+    span = max(1, sum(abs(amount) for amount in amounts) // max(1, gcd(*amounts, target)))
     return (1 << len(amounts)) * SAFE_ODDS <= span
 
 
@@ -68,6 +72,10 @@ def search(connection: psycopg.Connection, spec: Spec, texts: Texts) -> None:
     """Confirm or suggest; leaves the confirmed rows in recon_chosen."""
     connection.execute(texts("blocks.sql"))  # type: ignore[arg-type]
     rows = connection.execute("SELECT many, line, target, sure, rid, amount_minor FROM recon_block ORDER BY many, line, sure, rid")
+    # A line that one row answers as well is not sure to be a sum.
+    answered: set[tuple[str, int]] = set()
+    for i, e in connection.execute("SELECT i, e FROM recon_candidate WHERE amount_kind <= 4 AND score >= %s", [spec.suggest_score]):
+        answered |= {("E", i), ("I", e)}
     sure: list[tuple[str, int, int, list[int]]] = []
     offers: list[tuple[str, int, list[int], bool]] = []
     for (many, line, target, agrees), block in groupby(rows, key=lambda row: row[:4]):
@@ -77,7 +85,8 @@ def search(connection: psycopg.Connection, spec: Spec, texts: Texts) -> None:
         if not answers:
             continue
         chosen = [[items[index][4] for index in answer] for answer in answers]
-        if len(answers) == 1 and agrees and unlikely_by_accident(amounts, target):
+        alone = len(answers) == 1 and (many, line) not in answered
+        if alone and agrees and unlikely_by_accident(amounts, target):
             sure.append((many, line, target, chosen[0]))
         else:
             offers += [(many, line, rids, len(answers) == 1) for rids in chosen]

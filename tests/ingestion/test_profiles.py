@@ -232,3 +232,20 @@ def test_who_may_only_look_cannot_save(client, platform):
 def test_profile_errors_are_values(platform):
     with pytest.raises(ProfileError):
         Profile(name="x", columns={"amount": ("a",)}, decimal="x")
+
+
+def test_uploads_and_connectors_in_the_console_take_a_profile(admin, partner, platform, tmp_path):
+    BankAccount.objects.create(partner=partner, name="Kasse", identifier="4711", currency="EUR", rail_code="sandbox")
+    services.save_profile(name="kasse", kind="csv", definition=DEFINITION, partner_id=partner.pk)
+    upload = reverse("admin:ingestion_sourcefile_upload")
+    assert b'value="kasse"' in admin.get(upload).content
+    sent = {"partner": str(partner.pk), "profile": "kasse", "file": SimpleUploadedFile("kasse.txt", ODD.encode()), "_form_submitted": "on"}
+    assert admin.post(upload, sent).status_code == 302
+    assert SourceFile.objects.get().state == "processed" and StatementLine.objects.count() == 2
+    add = reverse("admin:ingestion_connector_add")
+    assert b'value="mpesa_statement"' in admin.get(add).content
+    made = admin.post(add, {"partner": str(partner.pk), "name": "drop", "kind": "folder", "config": json.dumps({"path": str(tmp_path)}), "profile_name": "kasse",
+                            "every_minutes": "60", "alert_after": "3", "active": "on"})  # fmt: skip
+    assert made.status_code == 302, made.context["adminform"].form.errors
+    assert Connector.objects.get().profile_name == "kasse"
+    assert b"drop" in admin.get(reverse("admin:ingestion_mappingprofile_changelist")).content

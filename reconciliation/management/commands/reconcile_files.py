@@ -90,18 +90,18 @@ def connect(role: str = "app") -> psycopg.Connection:
 @contextmanager
 def loaded(
     internal: Path, external: Path, progress: Callable[[str], None]
-) -> Iterator[tuple[psycopg.Connection, dict[str, load.Loaded], bool]]:
-    """Both files in a session, ready to be matched: in a schema of their own where one can be had."""
+) -> Iterator[tuple[psycopg.Connection, dict[str, load.Loaded], str]]:
+    """Both files in a session, ready to be matched: in a schema of their own, which is named, where one can be had."""
     paths = {"internal": internal, "external": external}
     if settings.EMBEDDED:
         owner = partial(connect, "owner")
         with scratch.schema(owner) as (connection, name):
-            yield connection, scratch.load_both(owner, name, paths, progress), True
+            yield connection, scratch.load_both(owner, name, paths, progress), name
         return
     with connect() as connection:
         # Room for both files: temporary tables that stay in memory need no disk.
         connection.execute("SET temp_buffers = '512MB'")
-        yield connection, {side: load.load_file(connection, side, path, progress) for side, path in paths.items()}, False
+        yield connection, {side: load.load_file(connection, side, path, progress) for side, path in paths.items()}, ""
         connection.rollback()
 
 
@@ -118,15 +118,21 @@ def reconcile(
     for path in (internal, external):
         if not path.is_file():
             raise load.LoadError(f"there is no file {path}")
-    with loaded(internal, external, progress) as (connection, sides, shared):
-        connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+    with loaded(internal, external, progress) as (connection, sides, name), output(out, stdout) as write:
+        connection.execute(f"SET {'' if name else 'LOCAL '}idle_in_transaction_session_timeout = 0")  # type: ignore[arg-type]
         load_seconds = time.perf_counter() - start
         progress(f"load: {load_seconds:.1f} s")
-        result = engine.run(connection, spec, progress, shared=shared)
+        writer = export.Writer(write, simple=all(side.simple for side in sides.values())) if write else None
+        early = scratch.Early(partial(connect, "owner"), name, writer) if writer and name else None
+        try:
+            result = engine.run(connection, spec, progress, shared=bool(name), settled=early.start if early else None)
+        finally:
+            begin = time.perf_counter()
+            if early:
+                early.wait()
         summary = _summary(result, sides)
         phases = {"load": round(load_seconds, 3), **result.seconds}
-        if out is not None:
-            begin = time.perf_counter()
+        if writer:
             records = result.internal + result.external
 
             def finish() -> dict[str, Any]:
@@ -137,17 +143,25 @@ def reconcile(
                     "phases": phases,
                 }  # fmt: skip
 
-            if out == "-":
-                export.write(connection, stdout.write, finish)
-                stdout.flush()
-            else:
-                part = f"{out}.part"
-                with open(part, "wb") as file:
-                    export.write(connection, file.write, finish)
-                os.replace(part, out)
+            writer.finish(connection, finish)
     seconds = time.perf_counter() - start
     records = result.internal + result.external
     return summary | {"seconds": round(seconds, 3), "records_per_second": round(records / seconds), "phases": phases}
+
+
+@contextmanager
+def output(out: str | None, stdout: Any) -> Iterator[Callable[[bytes], object] | None]:
+    """Where the document goes: a file that takes its name only when it is whole, or standard output."""
+    if out is None:
+        yield None
+    elif out == "-":
+        yield stdout.write
+        stdout.flush()
+    else:
+        part = f"{out}.part"
+        with open(part, "wb") as file:
+            yield file.write
+        os.replace(part, out)
 
 
 def _summary(result: engine.Result, sides: dict[str, load.Loaded]) -> dict[str, Any]:

@@ -11,10 +11,8 @@ SELECT 'I'::"char" AS side, rid FROM recon_each_i UNION ALL SELECT 'E', rid FROM
 UNION ALL SELECT side, rid FROM recon_duplicate UNION ALL SELECT side, rid FROM recon_ignored;
 ANALYZE recon_left;
 ANALYZE recon_unsettled;
-INSERT INTO recon_duplicate
-SELECT l.side, each.rid, t.twin
-FROM (
-    SELECT l.side, l.rid, min(x.rid) AS twin
+CREATE TEMP TABLE recon_twin ON COMMIT DROP AS
+SELECT l.side, l.rid, min(x.rid) AS twin
     FROM recon_left l
     JOIN (
         -- OFFSET 0: the normal form is dear, so only rows of a left-over amount are brought into it.
@@ -29,8 +27,10 @@ FROM (
        AND x.currency = l.currency AND x.amount_minor = l.amount_minor AND x.rid <> l.rid
     WHERE l.ref <> '' AND x.day BETWEEN l.day - {window_calendar} AND l.day + {window_calendar}
       AND NOT EXISTS (SELECT FROM recon_unsettled u WHERE u.side = x.side AND u.rid = x.rid)
-    GROUP BY l.side, l.rid
-) t
+    GROUP BY l.side, l.rid;
+INSERT INTO recon_duplicate
+SELECT l.side, each.rid, t.twin
+FROM recon_twin t
 JOIN recon_left l ON l.side = t.side AND l.rid = t.rid
 JOIN (SELECT 'I'::"char" AS side, * FROM recon_each_i UNION ALL SELECT 'E', * FROM recon_each_e) each
   ON each.side = l.side AND each.bundle = l.rid;

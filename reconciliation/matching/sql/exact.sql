@@ -7,8 +7,8 @@ CREATE TEMP TABLE recon_repeated ON COMMIT DROP AS
     SELECT key FROM recon_external WHERE key IS NOT NULL GROUP BY key HAVING count(*) > 1;
 ANALYZE recon_repeated;
 
--- All one-to-one matches of the run, one narrow row each; the later levels add theirs.
-CREATE TEMP TABLE recon_pair AS
+-- Most matches of most files: they are written once, by both processors, and never touched again.
+CREATE TEMP TABLE recon_exact AS
 SELECT i, e,
        CASE WHEN amount_kind = 1 AND same_text THEN 1 ELSE 2 END::smallint AS level,
        CASE amount_kind WHEN 1 THEN 'reference' WHEN 3 THEN 'reference_tolerance' ELSE 'reference_net_of_fee' END AS method,
@@ -26,8 +26,12 @@ FROM (
     JOIN recon_external e ON e.key = i.key AND e.currency = i.currency
     WHERE {level_one} AND (e.reference = i.reference OR upper(e.reference) = upper(i.reference))
       AND NOT EXISTS (SELECT FROM recon_repeated r WHERE r.key = i.key)
-      AND NOT EXISTS (SELECT FROM recon_ignored g WHERE g.side = 'I' AND g.rid = i.rid)
-      AND NOT EXISTS (SELECT FROM recon_ignored g WHERE g.side = 'E' AND g.rid = e.rid)
+      {heed_i} {heed_e}
     OFFSET 0  -- so that what explains the amount is worked out once a pair
 ) found
 WHERE amount_kind < 5 AND abs(days) <= {window};
+ANALYZE recon_exact (i, e);
+
+-- All one-to-one matches of the run: the later levels add theirs here, and whoever reads it sees both.
+CREATE TEMP TABLE recon_pair (LIKE recon_exact);
+ALTER TABLE recon_exact INHERIT recon_pair;

@@ -1,11 +1,13 @@
+-- A reference is cut only where it is a text itself: the first part of INV-2024-00017 is the name of a whole year.
 SELECT w.rid, c.token
 FROM (
     SELECT p.rid, p.at, p.words
     FROM (
         SELECT rid, string_to_array(btrim(regexp_replace(regexp_replace(
-                   upper(reference || ' ' || description), '(^|[^0-9])0+', '\1', 'g'), '[^A-Z0-9]+', ' ', 'g')), ' ') AS words
-        FROM recon_open_{letter}
-        WHERE description <> '' OR reference ~ '[ :;,|=(]'
+                   upper(text), '(?<![A-Z0-9])0+|(?<=[A-Z])0+(?=[0-9])', '', 'g'), '[^A-Z0-9]+', ' ', 'g')), ' ') AS words
+        FROM (SELECT rid, CASE WHEN reference ~ '[ :;,|=(]' THEN reference || ' ' || description ELSE description END AS text
+              FROM recon_open_{letter}) told
+        WHERE text <> ''
         OFFSET 0
     ) t
     CROSS JOIN LATERAL (SELECT t.rid, t.words, n.at::int FROM unnest(t.words) WITH ORDINALITY n(word, at)

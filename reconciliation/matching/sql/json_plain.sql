@@ -1,6 +1,9 @@
--- Pairs of levels 1 and 2 as bare cells: the JSON around them is the same for each, so Python writes it while Postgres
--- reads on. Two processors share the work.
-SELECT i_id, e_id, reference, level, method, confidence, reference_kind, days, rivals, difference_minor, fee_minor
-FROM recon_pair
+-- Pairs of levels 1 and 2. {{i_id}}, {{e_id}} and {{reference}} come quoted and, where a cell needs it, escaped.
+SELECT '{{"internal":[' || {i_id} || '],"external":[' || {e_id} || '],"level":' || level || ',"method":"' || method
+       || '","confidence":' || confidence || ',"reason":{{"reference":' || {reference} || ',"reference_is":"'
+       || (ARRAY['the same', 'the same but for form', 'our id', 'in the text', 'the same but for a prefix'])[reference_kind]
+       || '","days":' || days || ',"rivals":' || rivals
+       || CASE WHEN fee_minor IS NULL THEN '' ELSE ',"fee_minor":' || fee_minor END || '}},"difference_minor":' || difference_minor || '}}'
+FROM {table}
 WHERE level < 3
 ORDER BY i

@@ -9,9 +9,10 @@ CREATE TEMP TABLE recon_type_{letter} ON COMMIT DROP AS
 SELECT type, type ~* {return_words} AS back, type ~* {fee_words} AS charge
 FROM (SELECT DISTINCT type FROM recon_rest_{letter}) t;
 
-CREATE TEMP TABLE recon_all_{letter} ON COMMIT DROP AS
+CREATE TEMP TABLE recon_open_{letter} ON COMMIT DROP AS
 SELECT y.*, CASE WHEN length(y.digits) >= 5 THEN y.digits ELSE '' END AS core,
-       CASE WHEN length(y.digits) >= 5 THEN rtrim(left(y.plain, length(y.plain) - length(y.digits)), '0') ELSE '' END AS prefix
+       CASE WHEN length(y.digits) >= 5 THEN rtrim(left(y.plain, length(y.plain) - length(y.digits)), '0') ELSE '' END AS prefix,
+       1 AS n
 FROM (
     SELECT x.*, ltrim(coalesce(substring(x.plain FROM '[0-9].*'), ''), '0') AS digits
     FROM (
@@ -35,20 +36,18 @@ FROM (
 
 CREATE TEMP TABLE recon_member_{letter} ON COMMIT DROP AS
 SELECT first_value(rid) OVER same AS bundle, rid, ext_id, row_number() OVER same AS place
-FROM recon_all_{letter}
-WHERE likeness IN (SELECT likeness FROM recon_all_{letter} GROUP BY likeness HAVING count(*) > 1)
+FROM recon_open_{letter}
+WHERE likeness IN (SELECT likeness FROM recon_open_{letter} GROUP BY likeness HAVING count(*) > 1)
 WINDOW same AS (PARTITION BY likeness ORDER BY {id_order}, rid);
+ANALYZE recon_member_{letter};
 
-CREATE TEMP TABLE recon_open_{letter} ON COMMIT DROP AS
-SELECT x.*, coalesce(m.n, 1) AS n
-FROM recon_all_{letter} x
-LEFT JOIN (SELECT bundle, max(place)::int AS n FROM recon_member_{letter} GROUP BY bundle) m ON m.bundle = x.rid
-WHERE NOT EXISTS (SELECT FROM recon_member_{letter} o WHERE o.rid = x.rid AND o.place > 1);
-DROP TABLE recon_all_{letter};
+-- Most rows are like no other: only the few bundles are touched.
+DELETE FROM recon_open_{letter} o USING recon_member_{letter} m WHERE m.rid = o.rid AND m.place > 1;
+UPDATE recon_open_{letter} o SET n = m.n
+FROM (SELECT bundle, max(place)::int AS n FROM recon_member_{letter} GROUP BY bundle) m WHERE m.bundle = o.rid;
 -- Every open row, each with the bundle that stands for it.
 CREATE TEMP VIEW recon_each_{letter} AS
 SELECT bundle, rid, ext_id, place::int FROM recon_member_{letter}
 UNION ALL
 SELECT rid, rid, ext_id, 1 FROM recon_open_{letter} WHERE n = 1;
-ANALYZE recon_open_{letter};
-ANALYZE recon_member_{letter};
+ANALYZE recon_open_{letter} (rid, ref, amount_minor, currency);

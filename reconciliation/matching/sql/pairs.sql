@@ -53,16 +53,23 @@ JOIN recon_open_e e ON e.rid = x.e
 WHERE abs({days}) <= {window} AND NOT i.charge AND NOT e.charge;
 ANALYZE recon_near;
 
--- Rows of a near pair whose whole reference stands on another row of the other side, open or matched.
-CREATE TEMP TABLE recon_claimed ON COMMIT DROP AS
-SELECT 'E'::"char" AS side, e.rid
-FROM recon_open_e e
-WHERE e.rid IN (SELECT e FROM recon_near) AND e.ref <> ''
-  AND (e.plain IN (SELECT plain FROM recon_open_i)
-       OR hashtextextended(e.reference, 0) IN (SELECT key FROM recon_internal WHERE key IS NOT NULL))
+-- Rows of a near pair whose whole reference stands on another row of the other side, open or matched. The few that
+-- are asked for are hashed, and each file is read past them once.
+CREATE TEMP TABLE recon_asked ON COMMIT DROP AS
+SELECT 'E'::"char" AS side, e.rid, e.plain, hashtextextended(e.reference, 0) AS key
+FROM recon_open_e e WHERE e.rid IN (SELECT e FROM recon_near) AND e.ref <> ''
 UNION ALL
-SELECT 'I', i.rid
-FROM recon_open_i i
-WHERE i.rid IN (SELECT i FROM recon_near) AND i.ref <> ''
-  AND (i.plain IN (SELECT plain FROM recon_open_e)
-       OR hashtextextended(i.reference, 0) IN (SELECT key FROM recon_external WHERE key IS NOT NULL));
+SELECT 'I', i.rid, i.plain, hashtextextended(i.reference, 0)
+FROM recon_open_i i WHERE i.rid IN (SELECT i FROM recon_near) AND i.ref <> '';
+ANALYZE recon_asked;
+CREATE TEMP TABLE recon_claimed ON COMMIT DROP AS
+SELECT DISTINCT side, rid
+FROM (
+    SELECT a.side, a.rid FROM recon_open_i i JOIN recon_asked a ON a.side = 'E' AND a.plain = i.plain
+    UNION ALL
+    SELECT a.side, a.rid FROM recon_internal x JOIN recon_asked a ON a.side = 'E' AND a.key = x.key
+    UNION ALL
+    SELECT a.side, a.rid FROM recon_open_e e JOIN recon_asked a ON a.side = 'I' AND a.plain = e.plain
+    UNION ALL
+    SELECT a.side, a.rid FROM recon_external x JOIN recon_asked a ON a.side = 'I' AND a.key = x.key
+) found;

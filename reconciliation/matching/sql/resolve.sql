@@ -13,4 +13,5 @@ FROM (
     FROM recon_candidate c
     WINDOW of_i AS (PARTITION BY i), of_e AS (PARTITION BY e)
 ) c
-WHERE rank = best_i AND rank = best_e AND tied_i = 1 AND tied_e = 1;
+WHERE rank = best_i AND rank = best_e AND tied_i = 1 AND tied_e = 1
+  AND NOT EXISTS (SELECT FROM recon_deferred d WHERE d.i = c.i AND d.e = c.e);

@@ -3,7 +3,7 @@
 -- generated while the rows are copied in, so nothing is written twice. Everything dearer waits until level 1 has
 -- taken out most rows.
 CREATE TEMP TABLE {table} (
-    rid int GENERATED ALWAYS AS IDENTITY,
+    rid int GENERATED ALWAYS AS IDENTITY (CACHE 1000),
     ext_id text COLLATE "C" NOT NULL,
     day date NOT NULL,
     {amount_columns},

@@ -1,22 +1,24 @@
 -- The same reference and amount more than once on one side, once on the other: the first row is the item, the later
 -- ones are its duplicates. First means: the counterparty agrees, then the earlier day, then the smaller id
--- where ids count up, else the earlier row. Where both sides repeat and their days differ, nothing says which is whose: those stay ties.
+-- where ids count up, else the earlier row. Items of ours with references of their own are no duplicates of each
+-- other, whatever a text names. Where both sides repeat and their days differ, nothing says which is whose: those stay ties.
 CREATE TEMP TABLE recon_star ON COMMIT DROP AS
 WITH best AS (
-    SELECT c.i, c.e, c.kind, c.amount_kind, c.days, c.fee_minor, c.rank,
+    SELECT c.i, c.e, o.ref, c.kind, c.amount_kind, c.days, c.fee_minor, c.rank,
            min(rank) OVER (PARTITION BY i) AS best_i, min(rank) OVER (PARTITION BY e) AS best_e,
            count(*) OVER (PARTITION BY i) AS all_i, count(*) OVER (PARTITION BY e) AS all_e
-    FROM recon_candidate c
+    FROM recon_candidate c JOIN recon_open_i o ON o.rid = c.i
 ), tied AS (
     SELECT b.*,
            count(*) OVER (PARTITION BY i, rank) AS tied_i, count(*) OVER (PARTITION BY e, rank) AS tied_e,
+           min(ref) OVER (PARTITION BY e, rank) = max(ref) OVER (PARTITION BY e, rank) AS one_item,
            max(all_e) OVER (PARTITION BY i, rank) AS widest_e, max(all_i) OVER (PARTITION BY e, rank) AS widest_i
     FROM best b
     WHERE rank = best_i AND rank = best_e AND amount_kind <= 2 AND kind <= 4
 )
 SELECT i, e, kind, amount_kind, days, fee_minor, 'E'::"char" AS many FROM tied WHERE tied_i > 1 AND widest_e = 1
 UNION ALL
-SELECT i, e, kind, amount_kind, days, fee_minor, 'I'::"char" FROM tied WHERE tied_e > 1 AND widest_i = 1;
+SELECT i, e, kind, amount_kind, days, fee_minor, 'I'::"char" FROM tied WHERE tied_e > 1 AND widest_i = 1 AND one_item;
 
 CREATE TEMP TABLE recon_star_row ON COMMIT DROP AS
 SELECT s.*, mi.rid AS i_rid, me.rid AS e_rid, mi.ext_id AS i_id, me.ext_id AS e_id, oi.raw, mi.place AS i_place, me.place AS e_place,
@@ -48,8 +50,8 @@ SELECT r.many, CASE r.many WHEN 'E' THEN r.e_rid ELSE r.i_rid END,
        first_value(CASE r.many WHEN 'E' THEN r.e_rid ELSE r.i_rid END) OVER (
            PARTITION BY r.many, CASE r.many WHEN 'E' THEN r.i ELSE r.e END ORDER BY r.turn)
 FROM recon_star_row r;
-DELETE FROM recon_duplicate d USING recon_pair p WHERE d.side = 'I' AND d.rid = p.i;
-DELETE FROM recon_duplicate d USING recon_pair p WHERE d.side = 'E' AND d.rid = p.e;
+DELETE FROM recon_duplicate d USING ONLY recon_pair p WHERE d.side = 'I' AND d.rid = p.i;
+DELETE FROM recon_duplicate d USING ONLY recon_pair p WHERE d.side = 'E' AND d.rid = p.e;
 
 DROP TABLE IF EXISTS recon_chosen;
 CREATE TEMP TABLE recon_chosen ON COMMIT DROP AS SELECT i, e FROM recon_star;

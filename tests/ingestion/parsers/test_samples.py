@@ -129,5 +129,17 @@ def test_a_workbook_by_any_name_is_a_workbook(tmp_path: Path) -> None:
         assert [line.amount_minor for line in lines[0]] == [150, -200] and rejects == [] and len(ends) == 1
 
 
+def test_amounts_typed_as_text_beside_numbers_are_read_as_they_are_meant(tmp_path: Path) -> None:
+    import openpyxl
+
+    book = openpyxl.Workbook()
+    for row in (["Datum", "Betrag", "Saldo", "Text"], ["01.11.2026", 1234.56, 1234.56, "x"], ["02.11.2026", "-1.000,00", "234,56", "y"], ["03.11.2026", -4.56, 230, "z"]):
+        book.active.append(row)
+    book.save(tmp_path / "mixed.xlsx")
+    ends, lines, rejects = read((tmp_path / "mixed.xlsx").read_bytes())
+    assert [line.amount_minor for line in lines[0]] == [123456, -100000, -456] and rejects == []
+    assert (ends[0].opening_minor, ends[0].closing_minor, ends[0].balances_ok) == (0, 23000, True)
+
+
 def test_little_memory_was_used() -> None:
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10 < 2000

@@ -147,3 +147,13 @@ def test_a_mistyped_stranger_in_a_bag_does_not_spoil_it(match):
         {"id": "e3", "amount": "77.31", "reference": "", "counterparty": "HARBOR FOODS", "description": "for PO-0009000"},
     ]  # fmt: skip
     assert sorted(match(mine, theirs).matches) == [(["i1"], ["e1", "e2"]), (["i2"], ["e3"])]
+
+
+def test_prices_that_add_up_are_no_sum(match):
+    # 99 and 100 are prices: that they make 199 says little, where cents that add up would say much.
+    name = {"counterparty": "Harbor Foods Ltd"}
+    mine = [{"id": "i1", "amount": "100.00", "reference": "A-100001", **name}, {"id": "i2", "amount": "99.00", "reference": "A-100002", "date": "2026-03-09", **name}]
+    outcome = match(mine, [{"id": "e1", "amount": "199.00", **name}])
+    assert outcome.matches == [] and (["i1", "i2"], ["e1"]) in outcome.suggestions
+    odd = [{**mine[0], "amount": "1013.37"}, {**mine[1], "amount": "986.94"}]
+    assert match(odd, [{"id": "e1", "amount": "2000.31", **name}]).matches == [(["i1", "i2"], ["e1"])]

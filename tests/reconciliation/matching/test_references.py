@@ -136,3 +136,46 @@ def test_exponents_come_from_the_currency(match):
         [other(amount="500", currency="UGX"), other(id="e2", reference="X-77777", amount="1.000001", currency="USDC")],
     )
     assert len(outcome.pairs) == 2
+
+
+def test_the_first_part_of_a_reference_names_no_item(match):
+    # "INV-2024-" was cut short by a bank. It is the name of a year, not of the items whose references begin so.
+    mine = [
+        {"id": f"i{n}", "amount": f"{100 + n}.10", "reference": f"INV-2024-{n:05d}", "counterparty": f"Customer {n}", "description": "Invoice payment"}
+        for n in range(1, 30)
+    ]  # fmt: skip
+    theirs = [{**row, "id": "e" + row["id"][1:], "description": f"WIRE TRF//{row['reference']}//", "reference": ""} for row in mine[:25]]
+    theirs.append({"id": "e26", "amount": "180.00", "reference": "INV-2024-00026"})
+    theirs.append({"id": "e99", "amount": "127.10", "reference": "INV-2024-", "counterparty": "Nobody we know"})
+    outcome = match(mine, theirs)
+    assert outcome.pairs == {(f"i{n}", f"e{n}") for n in range(1, 26)}
+    assert ("amount_mismatch", ["i26"], ["e26"]) in outcome.discrepancies
+    assert not [row for row in outcome.discrepancies if row[0] == "split_incomplete"]
+
+
+def test_a_zero_between_letters_is_a_sign_like_any_other(match):
+    mine = [{"id": "i1", "amount": "25.00", "reference": "ST-H0WXFUAMHC"}, {"id": "i2", "amount": "25.00", "reference": "ST-HWXFUAMHC"}]
+    theirs = [{"id": "e1", "amount": "25.00", "description": "ACH CREDIT STRIPE TRANSFER ST-H0WXFUAMHC"}]
+    assert match(mine, theirs).pairs == {("i1", "e1")}
+    assert match([{"id": "i1", "amount": "25.00", "reference": "H-0007"}], [{"id": "e1", "amount": "25.00", "reference": "h7"}]).pairs == {("i1", "e1")}
+
+
+def test_a_difference_within_tolerance_waits_for_the_part_that_explains_it(match):
+    mine = [{"id": "i1", "amount": "16.25", "reference": "R-500017"}]
+    whole = {"id": "e1", "amount": "16.24", "reference": "R-500017"}
+    outcome = match(mine, [whole, {"id": "e2", "amount": "0.01", "reference": "R-500017"}])
+    assert outcome.matches == [(["i1"], ["e1", "e2"])]
+    # A second row of that reference that explains nothing does not keep the pair apart.
+    outcome = match(mine, [whole, {"id": "e2", "amount": "7.00", "reference": "R-500017"}])
+    assert outcome.pairs == {("i1", "e1")} and outcome.match_of("i1")["difference_minor"] == -1
+
+
+def test_a_mistyped_reference_in_a_crowd_of_one_price(match):
+    # Hundreds pay the same price, and many of them have the same payer: their references still tell them apart.
+    mine = [{"id": f"i{n}", "amount": "50.00", "reference": f"QX{n * 7919 % 10**6:06d}{n:05d}", "counterparty": f"Customer {n % 20} Ltd"} for n in range(400)]
+    theirs = [{**row, "id": f"e{n}"} for n, row in enumerate(mine)]
+    wrong = list(theirs[37]["reference"])
+    wrong[3], wrong[4] = wrong[4], wrong[3]
+    assert wrong != list(theirs[37]["reference"])
+    theirs[37]["reference"] = "".join(wrong)
+    assert match(mine, theirs).pairs == {(f"i{n}", f"e{n}") for n in range(400)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from functools import partial
 
 import psycopg
@@ -54,4 +55,43 @@ def test_a_failed_run_leaves_no_schema_and_the_next_clears_what_a_killed_one_lef
     assert orphans() == [f"{scratch.PREFIX}999999999"]
     with pytest.raises(psycopg.errors.DivisionByZero), scratch.schema(owner) as (connection, _):
         connection.execute("SELECT 1 / 0")
+    assert orphans() == []
+
+
+def test_signs_that_json_escapes_come_through_both_ways(tmp_path):
+    odd = ['R"1"-0001', "R\\n-0002", "R-\u20ac-0003", "R-0004"]
+    rows = [{"id": f"i{n}", "amount": f"{n + 10}.25", "reference": text} for n, text in enumerate(odd)]
+    paths = {"internal": tmp_path / "i.csv", "external": tmp_path / "e.csv"}
+    for name in ("odd", "plain"):
+        kept = rows if name == "odd" else rows[2:]
+        paths["internal"].write_text(as_csv(kept))
+        paths["external"].write_text(as_csv([{**row, "id": "e" + row["id"][1:]} for row in kept]))
+        reconcile(paths["internal"], paths["external"], Spec(), lambda _: None, out=str(tmp_path / "out.json"))
+        found = json.loads((tmp_path / "out.json").read_text())
+        assert [(m["internal"], m["reason"]["reference"]) for m in found["matches"]] == [([row["id"]], row["reference"]) for row in kept]
+    with connect() as connection:
+        for side, path in paths.items():
+            load.load_file(connection, side, path, lambda _: None)
+        engine.run(connection, Spec())
+        again = tmp_path / "again.json"
+        with again.open("wb") as file:
+            export.write(connection, file.write, dict)
+        connection.rollback()
+    assert again.read_bytes().rpartition(b'"summary":')[0] == (tmp_path / "out.json").read_bytes().rpartition(b'"summary":')[0]
+
+
+def test_a_run_that_fails_while_its_first_matches_are_written_leaves_no_document(tmp_path):
+    rows = [{"id": f"i{n}", "amount": f"{n}.25", "reference": f"R-{n:06d}"} for n in range(1, 50)]
+    for name in ("i", "e"):
+        (tmp_path / f"{name}.csv").write_text(as_csv(rows))
+    seen = []
+
+    def stop(text: str) -> None:
+        seen.append(text)
+        if text.startswith("texts"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        reconcile(tmp_path / "i.csv", tmp_path / "e.csv", Spec(), stop, out=str(tmp_path / "out.json"))
+    assert seen and not (tmp_path / "out.json").exists()
     assert orphans() == []

@@ -11,10 +11,19 @@ from django.core.management.base import BaseCommand, CommandError
 
 HEAD = """# Benchmarks
 
-Made by `make bench` and `manage.py bench_table`, on {cores} cores, {memory_gb} GB, Python {python}. Each ratio was taken from
-interleaved runs in one call: what we do over what stands beside it, medians, and in brackets half the range over the median. A ratio
-tells more than a rate: both sides meet the same machine and the same noise. Run them on your own machine before you believe ours.
+Written by `make bench`: do not edit. Measured on {cores} cores, {memory_gb} GB, {system} {arch}, Python {python}{took}.
+
+How to read it:
+
+- A **ratio** is what we do over what stands beside it, both measured in turns in one call, so that both meet the same machine and the
+  same noise. It tells more than a rate. Above 1 is more of ours; whether more is better stands in the name, and the goal says which way.
+- A **figure** is a median. Its spread is half the range over the median.
+- {noise}
+- Sizes are such that all of it ends within ten minutes on two cores. `manage.py bench NAME --help` shows larger ones.
+- Run them on your own machine before you believe ours.
 """
+NOISE = "**Noise of the machine**: the same work, measured again and again between the benchmarks, varied by ±{processor:.0%} (processor) and ±{database:.0%} (database). What differs by less says nothing."
+NO_NOISE = "The noise of the machine was not measured in this run (`make bench` does)."
 
 
 class Command(BaseCommand):
@@ -26,21 +35,27 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         reports = []
+        about: dict[str, Any] = {}
         for path in sorted(Path(options["folder"]).glob("*.json")):
+            if path.name == "about.json":
+                about = json.loads(path.read_text())
+                continue
             lines = path.read_text().strip().splitlines()
             if lines:
                 reports.append(json.loads(lines[-1]))
         if not reports:
             raise CommandError(f"there is no result in {options['folder']}: run `make bench` first")
-        text = table(reports)
+        text = table(reports, about)
         if options["output"]:
             Path(options["output"]).write_text(text)
         else:
             self.stdout.write(text)
 
 
-def table(reports: list[dict[str, Any]]) -> str:
-    parts = [HEAD.format(**reports[0]["machine"])]
+def table(reports: list[dict[str, Any]], about: dict[str, Any] | None = None) -> str:
+    noise = (about or {}).get("noise")
+    took = f", in {about['seconds'] // 60} min {about['seconds'] % 60} s" if about and "seconds" in about else ""
+    parts = [HEAD.format(**reports[0]["machine"], noise=NOISE.format(**noise) if noise else NO_NOISE, took=took)]
     for report in reports:
         parts.append(f"\n## {report['bench']}\n")
         if report["ratios"]:
