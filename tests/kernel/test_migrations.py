@@ -39,7 +39,7 @@ YOUNG = {
     "webhooks": 5,
     "ingestion": 8,
     "settlement": 4,
-    "reconciliation": 3,
+    "reconciliation": 4,
     "console": 1,
 }
 
