@@ -1,6 +1,7 @@
 # PayOS: everything starts here. Needs git, make and Python 3.11 or newer with its venv module, nothing else.
 #
 #   make run      set up and run the whole product in the foreground (Ctrl-C stops it)
+#   make demo     a day's work for the console, while `make run` runs: payments, transfers, statements, cases
 #   make stop     stop a copy that runs elsewhere on this data
 #   make test     set up and run every test against an embedded PostgreSQL and Valkey
 #   make check    lint, types, security lint, import contracts, missing migrations, deployment check
@@ -17,7 +18,7 @@ ARGS ?=
 PY = $(VENV)/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev run stop test check audit coverage bench chaos clean lock
+.PHONY: help install install-dev run demo stop test check audit coverage bench chaos clean lock
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -31,6 +32,9 @@ install-dev:
 # --with-parent: when make itself is killed, the product goes with it.
 run: install
 	@$(PY) manage.py serve --with-parent $(ARGS)
+
+demo:
+	@if [ -x $(PY) ]; then $(PY) manage.py demo_day $(ARGS); else echo "  Nothing runs here yet: start make run first."; exit 1; fi
 
 stop:
 	@if [ -x $(PY) ]; then $(PY) manage.py serve --stop; fi

@@ -42,6 +42,7 @@ Progress = Callable[[str], None]
 START_SECONDS = 240.0
 GROWTH = 0.05
 SMALL = 4 << 20  # what a process may grow by whatever its size: a page cache of the interpreter is no leak
+STORES = ("postgres", "valkey", "sandbox")
 MIX = {"transfer": 22, "payment": 22, "read a transfer": 16, "list transfers": 16, "balance": 12, "batch of 20": 4, "trace": 4, "me": 4}
 
 
@@ -211,7 +212,8 @@ def _order(rail: str, rng: random.Random) -> dict[str, Any]:
 def _memory(parent: int) -> dict[int, tuple[str, int]]:
     """Bytes that the supervisor's processes hold: the median of a few looks, because garbage comes and goes.
 
-    Anonymous memory, resident or swapped out: pages of programs and libraries come and go as the machine likes. Without PostgreSQL's own: what they show is mostly the buffers that they share, and grows until all were touched once.
+    Anonymous memory, resident or swapped out: pages of programs and libraries come and go as the machine likes. Without what
+    is there to hold data: the database's buffers, the cache, the books of the sandbox bank.
     """
     looks: dict[int, list[int]] = defaultdict(list)
     for _ in range(5):
@@ -220,7 +222,7 @@ def _memory(parent: int) -> dict[int, tuple[str, int]]:
                 looks[pid].append(_held(Path(f"/proc/{pid}/status").read_text()))
         time.sleep(1)
     named = {pid: (_name(pid), int(statistics.median(sizes))) for pid, sizes in looks.items() if len(sizes) == 5}
-    return {pid: (name, size) for pid, (name, size) in named.items() if name != "gone" and not name.startswith(("postgres", "valkey"))}
+    return {pid: (name, size) for pid, (name, size) in named.items() if name != "gone" and not name.startswith(STORES)}
 
 
 def _held(status: str) -> int:
@@ -252,11 +254,17 @@ def _tree(parent: int) -> list[int]:
 
 def _name(pid: int) -> str:
     try:
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().decode("utf-8", "replace").split("\0")
+        words = [word for word in Path(f"/proc/{pid}/cmdline").read_bytes().decode("utf-8", "replace").split("\0") if word]
     except OSError:
         return "gone"
-    known = ("granian", "celery", "sandbox", "deliver_webhooks", "serve", "keeper")
-    return next((name + (" beat" if name == "celery" and "beat" in words else "") for name in known if any(name in word for word in words)), words[0].rpartition("/")[2][:40] or "?")
+    if "guard" in words:
+        return "guard"
+    if "serve" in words:
+        return "serve"
+    if "celery" in words:
+        return "beat" if "beat" in words else "worker"
+    known = ("granian", "sandbox", "deliver_webhooks", "payos.embedded.keeper")
+    return next((name for name in known if name in words), words[0].rpartition("/")[2][:40] if words else "gone")
 
 
 def _report(told: Told, took: float, before: dict[int, tuple[str, int]], after: dict[int, tuple[str, int]], used: dict[int, float], count: int, seed: int) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -24,6 +25,8 @@ VERSION = "2"
 HEAD = 1 << 18
 MAX_LINE = 1 << 20
 DELIMITERS = ",;\t|"
+
+_KEPT_AS_TEXT = re.compile(r'(?<![^,;\t|])="')
 
 csv.field_size_limit(MAX_LINE)
 
@@ -94,6 +97,8 @@ class _Lines:
                 return
             if "\0" in line:
                 line = line.replace("\0", "")
+            if '="' in line:  # ="00012" keeps a spreadsheet from dropping the zeros
+                line = _KEPT_AS_TEXT.sub('"', line)
             taken.append(line)
             yield line
 

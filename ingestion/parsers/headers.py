@@ -9,7 +9,7 @@ from ingestion.parsers.values import plain
 #: field -> exact names (after `plain`), best first.
 WORDS: dict[str, tuple[str, ...]] = {
     "booking_date": (
-        "booking date", "posting date", "posted date", "post date", "transaction date", "trans date", "date posted", "buchungstag",
+        "booking date", "posting date", "posted date", "post date", "transaction date", "trans date", "date posted", "buchungstag", "buchung",
         "buchungsdatum", "boekdatum", "boekingsdatum", "date operation", "date de l operation", "date comptable",
         "fecha operacion", "fecha de operacion", "fecha", "data", "data operacji", "data ksiegowania", "data contabile",
         "data da operacao", "data lancamento", "bokforingsdag", "bokforingsdatum", "bogforingsdato", "bokfort dato", "dato", "datum", "date",

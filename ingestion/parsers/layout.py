@@ -30,6 +30,7 @@ MAX_COLUMNS = 16_384
 
 _CURRENCY_IN_NAME = re.compile(r"\b([A-Z]{3})\b")
 _IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{1,4}){3,8}\b")
+_SYMBOLS = {"€": "EUR", "£": "GBP", "₹": "INR", "₦": "NGN", "zł": "PLN", "Kč": "CZK", "R$": "BRL", "KSh": "KES", "Ksh": "KES"}
 _PREAMBLE_ACCOUNT = re.compile(
     r"(?:iban|account(?: number| no\.?)?|konto(?:nummer)?|short ?code|rekening(?:nummer)?|compte|cuenta|till)\W{1,4}([A-Z0-9][A-Z0-9 .*/-]{3,40})",
     re.IGNORECASE,
@@ -212,17 +213,6 @@ def _settle(layout: Layout, sample: list[list[str]], delimiter: str) -> None:
         cells("amount", "credit", "debit", "gross", "fee", "net", "balance"), "," if delimiter == ";" and not profile else "."
     )
     layout.numbers = Numbers(decimal, profile.minor_units if profile else False)
-    order = profile.date_order if profile else ""
-    if not order:
-        dates = cells("booking_date", "value_date")
-        american = (
-            decimal == "." and {"USD"} >= set(cells("currency")) and all("/" in text for text in dates)
-            and (layout.header_row < 0 or any("date" in plain(name).split() for name in layout.names))
-        )  # fmt: skip
-        order, proven = date_order(dates, "mdy" if american else "dmy")
-        if not proven:
-            layout.assumed.append(f"the dates can be read two ways; they are read as {order}")
-    layout.dates = Dates("mdy" if order == "mdy" else "dmy", profile.date_format if profile else "")
     if not layout.currency:
         for name in ("amount", "credit", "debit", "balance", "net"):
             at = layout.columns.get(name)
@@ -230,6 +220,19 @@ def _settle(layout: Layout, sample: list[list[str]], delimiter: str) -> None:
             if match and match[1] not in ("IBAN",) and _known(match[1]):
                 layout.currency = match[1]
                 break
+    if not layout.currency and "currency" not in layout.columns:
+        layout.currency = _by_symbol(layout, cells("amount", "credit", "debit", "balance", "net"))
+    order = profile.date_order if profile else ""
+    if not order:
+        dates = cells("booking_date", "value_date")
+        american = (
+            decimal == "." and layout.currency in ("", "USD") and {"USD"} >= set(cells("currency")) and all("/" in text for text in dates)
+            and (layout.header_row < 0 or any("date" in plain(name).split() for name in layout.names))
+        )  # fmt: skip
+        order, proven = date_order(dates, "mdy" if american else "dmy")
+        if not proven:
+            layout.assumed.append(f"the dates can be read two ways; they are read as {order}")
+    layout.dates = Dates("mdy" if order == "mdy" else "dmy", profile.date_format if profile else "")
     if layout.header_row > 0:
         _preamble(layout, sample[: layout.header_row])
     if profile is None and "account" in layout.columns:
@@ -250,6 +253,16 @@ def _find_direction(layout: Layout, body: list[list[str]]) -> None:
         if column != at and words and words != {""} and all(len(word) > 1 and direction(word) is not None for word in words):
             layout.columns["direction"] = column
             return
+
+
+def _by_symbol(layout: Layout, cells: list[str]) -> str:
+    """The currency of a symbol that stands in the header or in every amount; the dollar's and the yen's are several's."""
+    places = [at for name in ("amount", "credit", "debit", "balance", "net") if (at := layout.columns.get(name)) is not None]
+    headed = " ".join(layout.names[at] for at in places) if layout.header_row >= 0 else ""
+    for symbol, code in _SYMBOLS.items():
+        if symbol in headed or (cells and all(symbol in cell for cell in cells)):
+            return code
+    return ""
 
 
 def _known(code: str) -> bool:

@@ -123,9 +123,10 @@ class Table:
                     seen.add(key_text)
             elif self.unique_at is not None:
                 key_text = _cell(row, self.unique_at)
-                if key_text in seen:
+                if key_text and key_text in seen:
                     continue
-                seen.add(key_text)
+                if len(seen) < MAX_UNIQUE:
+                    seen.add(key_text)
             account = _cell(row, self.at_account) or self.default_account
             key = (account, item.currency)
             if wanted is None:

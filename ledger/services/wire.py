@@ -23,8 +23,8 @@ TYPES = (
     "text[]", "uuid[]", "uuid[]", "boolean[]", "text[]", "text[]", "timestamptz[]", "timestamptz", "text[]", "text[]", "text[]", "text[]",
     "uuid[]", "uuid[]", "timestamptz[]", "text[]", "int[]", "smallint[]", "uuid[]", "bigint[]", "smallint[]", "text",
 )  # fmt: skip
-CALL = f"SELECT ordinal, existing, same FROM ledger_post({', '.join(f'%s::{name}' for name in TYPES)})"
-NUMBERED = f"SELECT ordinal, existing, same FROM ledger_post({', '.join(f'${n}::{name}' for n, name in enumerate(TYPES, 1))})".encode()
+CALL = f"SELECT ordinal, existing, same FROM ledger_post({', '.join(f'%s::{name}' for name in TYPES)})"  # nosec B608 # type names written above
+NUMBERED = f"SELECT ordinal, existing, same FROM ledger_post({', '.join(f'${n}::{name}' for n, name in enumerate(TYPES, 1))})".encode()  # nosec B608 # type names written above
 NAME = b"payos_ledger_post"
 DONE = frozenset({pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK})
 

@@ -52,6 +52,8 @@ def block(url: str, home: Path, *, seconds: float, sandbox: bool, sandbox_port: 
         ]
     if known.get("api_key"):
         lines += ["", f"    Demo API key  {known['api_key']}"]
+        if sandbox:
+            lines += ["", "    The console is still empty? `make demo` in a second terminal plays a day: payments, transfers, statements, cases."]
     if not find_library("pango-1.0"):
         lines += ["", "    PDF reports need Debian's package libpango-1.0-0, which is missing; all else works."]
     return "\n".join([*lines, ""])

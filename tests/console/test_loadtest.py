@@ -26,7 +26,7 @@ def test_a_few_partners_for_a_few_seconds(tmp_path):
     told = json.loads(done.stdout)
     assert told["errors"] == 0 and told["requests"] > 10, told["by_error"]
     assert set(told["statuses"]) <= {"200", "201"} and told["p50_ms"] <= told["p95_ms"] <= told["p99_ms"]
-    assert {"granian", "celery", "serve"} <= {process["name"] for process in told["processes"]}
+    assert {"granian", "worker", "beat", "serve"} <= {process["name"] for process in told["processes"]}
 
 
 def test_percentiles_errors_and_growth_are_judged():

@@ -38,8 +38,8 @@ YOUNG = {
     "operations": 6,
     "webhooks": 5,
     "ingestion": 8,
-    "settlement": 3,
-    "reconciliation": 3,
+    "settlement": 4,
+    "reconciliation": 4,
     "console": 1,
 }
 

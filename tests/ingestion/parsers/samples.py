@@ -317,3 +317,6 @@ add("nohead.ofx","<OFX><BANKMSGSRSV1><STMTTRNRS><STMTRS><CURDEF>GBP<BANKACCTFROM
 add("order.ofx","<OFX><BANKMSGSRSV1><STMTTRNRS><STMTRS><LEDGERBAL><BALAMT>5.00<DTASOF>20261115</LEDGERBAL><BANKTRANLIST><STMTTRN><FITID>a<TRNAMT>-1.50<DTPOSTED>20261115<TRNTYPE>DEBIT</STMTTRN></BANKTRANLIST><BANKACCTFROM><ACCTID>1</BANKACCTFROM><CURDEF>GBP</STMTRS></STMTTRNRS></BANKMSGSRSV1></OFX>",[("1","GBP",None,500,None,list_of((-150,"2026-11-15","a")))])
 # truncated & empty
 add("empty_stmt.sta",":20:X\n:25:1\n:28C:1\n:60F:C261120EUR10,00\n:62F:C261121EUR10,00\n",[("1","EUR",1000,1000,True,[])])
+add("text_formulas.csv", 'Date,Amount,Reference\n="2026-11-01",="1.00",="00012"\n', [("",None,None,None,None,[(100,"2026-11-01","00012")])])
+add("pound_sign.csv", "Date,Type,Amount (£),Balance (£)\n01/11/2026,x,£1.00,£2.00\n", [("","GBP",100,200,None,[(100,"2026-11-01",None)])])
+add("short_german.csv", "Buchung;Betrag;Zweck\n1.11.26;1;a\n2.11.26;2,5;b\n", [("",None,None,None,None,[(100,"2026-11-01",None),(250,"2026-11-02",None)])])

@@ -141,5 +141,13 @@ def test_amounts_typed_as_text_beside_numbers_are_read_as_they_are_meant(tmp_pat
     assert (ends[0].opening_minor, ends[0].closing_minor, ends[0].balances_ok) == (0, 23000, True)
 
 
+def test_rows_without_the_unique_value_are_rows_in_every_currency() -> None:
+    profile = {"name": "p", "columns": {"booking_date": "d", "amount": "a", "currency": "c"}, "references": {"id": "i"}, "unique": "id"}
+    data = b"d,a,c,i\n2026-11-01,1.00,EUR,1\n2026-11-01,2.00,EUR,\n2026-11-01,3.00,EUR,\n2026-11-01,4.00,USD,\n2026-11-01,5.00,USD,\n2026-11-01,6.00,USD,1\n"
+    events = list(registry.open_file(io.BytesIO(data), None, profile).events)
+    assert [event.amount_minor for event in events if isinstance(event, Line)] == [100, 200, 300, 400, 500]
+    assert [event.position for event in events if isinstance(event, Reject)] == [7]
+
+
 def test_little_memory_was_used() -> None:
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10 < 2000
