@@ -47,4 +47,4 @@ def files() -> None:
 
 @shared_task
 def find_late() -> int:
-    return services.find_late()
+    return services.find_late() + services.find_late_batches()

@@ -82,6 +82,8 @@ SETTLEMENT_BATCH = _object(
         "settled": COUNT,
         "failed": COUNT,
         "amount_minor": MINOR,
+        "returned_minor": MINOR,
+        "net_minor": MINOR,
         "actual_minor": MINOR,
         "currency": CURRENCY,
         "closes_at": MAYBE_INSTANT,

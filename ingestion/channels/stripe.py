@@ -18,7 +18,6 @@ from ingestion.channels.base import (
 )
 from payos.kernel.money import MoneyError, to_decimal_str
 
-# Stripe writes these in hundredths although the currency has no such places.
 PAYMENTS = {"charge.succeeded", "payment_intent.succeeded"}
 
 

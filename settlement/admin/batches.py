@@ -78,7 +78,7 @@ class SettlementBatchAdmin(ReadOnlyModelAdmin):
     search_help_text = "Batch id or cash account"
     fields = [
         "public_id", "rail", "partner", "livemode", "currency", "account", "show_state", "show_window", "count", "settled_count", "failed_count",
-        "show_amount", "show_actual", "show_variance", "expected_at", "late_since", "show_files", "show_items",
+        "show_amount", "show_returned", "show_net", "show_actual", "show_variance", "expected_at", "late_since", "show_files", "show_items",
     ]  # fmt: skip
 
     @display(description="State", label={"Settled": "success", "Partly settled": "warning", "Failed": "danger", "Closed": "info", "Submitted": "info"})
@@ -88,6 +88,14 @@ class SettlementBatchAdmin(ReadOnlyModelAdmin):
     @display(description="Amount", ordering="amount_minor")
     def show_amount(self, batch: SettlementBatch) -> str:
         return money(batch.amount_minor, batch.currency)
+
+    @display(description="Came back, netted")
+    def show_returned(self, batch: SettlementBatch) -> str:
+        return f"{batch.returned_count}: {money(batch.returned_minor, batch.currency)}" if batch.returned_count else "–"
+
+    @display(description="Net")
+    def show_net(self, batch: SettlementBatch) -> str:
+        return money(batch.net_minor, batch.currency)
 
     @display(description="Really moved")
     def show_actual(self, batch: SettlementBatch) -> str:

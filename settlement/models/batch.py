@@ -83,6 +83,8 @@ class SettlementBatch(AuditedState, TenantModel):
     settled_count = models.IntegerField(default=0)
     failed_count = models.IntegerField(default=0)
     actual_minor = models.BigIntegerField(default=0, help_text="What the rail really moved.")
+    returned_count = models.IntegerField(default=0, db_default=0, help_text="Where the rail nets: what came back since the closing before.")
+    returned_minor = models.BigIntegerField(default=0, db_default=0)
     expected_at = models.DateTimeField()
     late_since = models.DateTimeField(null=True, blank=True)
     state = FSMField(
@@ -108,6 +110,11 @@ class SettlementBatch(AuditedState, TenantModel):
     @property
     def variance_minor(self) -> int:
         return self.actual_minor - self.amount_minor
+
+    @property
+    def net_minor(self) -> int:
+        """What moves in one sum where the rail nets; negative when more came back than goes out."""
+        return self.amount_minor - self.returned_minor
 
     @transition(field=state, source="closed", target="submitted")
     def submit(self) -> None:

@@ -108,6 +108,32 @@ class Transfer(AuditedState, TenantModel):
     def __str__(self) -> str:
         return self.reference or self.public_id
 
+    # What a rail's word does. The database refuses every other change (sql/transfer_states.sql); a test holds both together.
+
+    @transition(field=state, source=["queued", "unknown"], target="submitted")
+    def submit(self) -> None:
+        """Taken to be sent; or heard of again after nothing was known."""
+
+    @transition(field=state, source=["submitted"], target="unknown")
+    def lose_sight(self) -> None:
+        """Nobody knows whether it was executed: it is asked about."""
+
+    @transition(field=state, source=["submitted", "unknown"], target="queued")
+    def put_back(self) -> None:
+        """It certainly was not executed, and goes again."""
+
+    @transition(field=state, source=["submitted", "unknown", "queued"], target="settled")
+    def settle(self) -> None:
+        """Executed. Also one that was put back because the rail had not known it in time."""
+
+    @transition(field=state, source=["submitted", "unknown", "queued"], target="failed")
+    def fail(self) -> None:
+        """Known not to have been executed, and not tried again by itself."""
+
+    @transition(field=state, source=["submitted", "unknown", "queued", "settled", "reconciled"], target="returned")
+    def come_back(self) -> None:
+        """Executed and sent back, perhaps before we heard of the first."""
+
     @transition(field=state, source=["accepted", "held", "queued"], target="cancelled")
     def cancel(self) -> None:
         """Before anything was sent."""
@@ -143,6 +169,11 @@ class Submission(TenantModel):
     ask_at = models.DateTimeField(null=True)
     sent_at = models.DateTimeField(null=True)
     answered_at = models.DateTimeField(null=True)
+    returned_minor = models.BigIntegerField(null=True, help_text="What came back of it.")
+    netted_in = models.ForeignKey(
+        SettlementBatch, on_delete=models.PROTECT, null=True, blank=True, related_name="netted", db_index=False,
+        help_text="The batch whose sum was less by what came back.",
+    )  # fmt: skip
 
     class Meta:
         default_permissions = ("view",)
@@ -153,6 +184,7 @@ class Submission(TenantModel):
         ]
         indexes = [
             models.Index(fields=["ask_at"], name="settlement_submission_ask", condition=Q(outcome__in=["intent", "sent", "unknown"])),
+            models.Index(fields=["rail"], name="settlement_submission_to_net", condition=Q(returned_minor__isnull=False, netted_in=None)),
             models.Index(fields=["rail_reference"], name="settlement_submission_trace", condition=~Q(rail_reference="")),
         ]
 

@@ -58,7 +58,7 @@ class Capabilities:
     can_ask: bool = True  # an outcome can be asked about
     # Seconds after which a reference that the rail does not know was certainly never received; None: never certain.
     not_found_is_final_after: float | None = None
-    nets: bool = False
+    nets: bool = False  # one sum a window: what goes out less what came back
     lists: bool = False  # keeps a list of what moved, in the order of the last change
     representment: Representment | None = None
 

@@ -15,6 +15,12 @@ ADAPTERS: dict[str, Callable[[Any], RailAdapter]] = {
 }
 
 
+def nets_of(rail: Any) -> bool:
+    """What the adapter says of netting, without making one."""
+    capabilities = getattr(ADAPTERS.get(rail.adapter), "capabilities", None)
+    return bool(capabilities and capabilities.nets)
+
+
 def adapter_for(rail: Any) -> RailAdapter:
     """A fresh adapter of a configured rail; close it after use."""
     make = ADAPTERS.get(rail.adapter)

@@ -13,7 +13,7 @@ from settlement.services.asking import ask_due
 from settlement.services.closing import close_due_windows, close_now, close_window, next_window
 from settlement.services.executing import execute_rail
 from settlement.services.files import read_files, send_files, settle_files_due
-from settlement.services.monitor import find_late
+from settlement.services.monitor import find_late, find_late_batches
 from settlement.services.outcomes import apply
 from settlement.services.rails import halt_all, rail_off, rail_on, resume_all
 from settlement.services.rules import check_rule, export_rules, import_rules, preview, rule_save
@@ -33,6 +33,7 @@ __all__ = [
     "execute_rail",
     "export_rules",
     "find_late",
+    "find_late_batches",
     "halt_all",
     "import_rules",
     "next_window",

@@ -10,6 +10,7 @@ from django.db import IntegrityError, connection, transaction
 from payos.kernel import calendars, clock, ids, sqlfile, tenancy
 from settlement import events, snapshot, windows
 from settlement.models import Halt, Rail, SettlementBatch, SettlementWindow, Transfer, WindowRule
+from settlement.rails.registry import nets_of
 
 
 def next_window(rule: WindowRule | None, at: datetime | None = None) -> datetime:
@@ -72,6 +73,7 @@ def close_window(
             return None
         groups = _claim(rule, closes_at, only)
         rail = rule.rail
+        nets = rail_nets(rail)
         batches = []
         for partner_id, livemode, currency, transfer_ids, total in groups:
             expected = snapshot.expected_at(rail, closes_at)
@@ -80,6 +82,8 @@ def close_window(
                 account=f"cash:{rail.code}", count=len(transfer_ids), amount_minor=total, expected_at=expected,
             )  # fmt: skip
             batch.save(force_insert=True)
+            if nets:
+                _net_returns(batch)
             batches.append(batch)
             with connection.cursor() as cursor:
                 cursor.execute(
@@ -95,6 +99,21 @@ def close_window(
         return window
 
 
+def rail_nets(rail: Rail) -> bool:
+    """Whether the rail moves one sum a window: by what its adapter says, or by its configuration (a bank's agreement)."""
+    configured = (rail.config or {}).get("nets")
+    return nets_of(rail) if configured is None else bool(configured)
+
+
+def _net_returns(batch: SettlementBatch) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            sqlfile.load(__file__, "net_returns.sql"),
+            {"batch": batch.pk, "rail": batch.rail_id, "partner": batch.partner_id, "livemode": batch.livemode, "currency": batch.currency},
+        )
+        batch.returned_count, batch.returned_minor = cursor.fetchone()
+
+
 def _claim(rule: WindowRule, closes_at: datetime, only: list[Any] | None) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(
@@ -107,7 +126,8 @@ def _claim(rule: WindowRule, closes_at: datetime, only: list[Any] | None) -> lis
 def _told(window: SettlementWindow, batch: SettlementBatch) -> tuple[str, str, Any, bool, dict[str, Any]]:
     payload = {
         "id": batch.public_id, "object": "settlement_batch", "rail": batch.rail.code, "currency": batch.currency,
-        "count": batch.count, "amount_minor": batch.amount_minor, "window": window.public_id,
+        "count": batch.count, "amount_minor": batch.amount_minor, "returned_minor": batch.returned_minor, "net_minor": batch.net_minor,
+        "window": window.public_id,
         "closes_at": window.closes_at.isoformat(), "expected_at": batch.expected_at.isoformat(),
     }  # fmt: skip
     return "settlement.window_closed", f"settlement:{batch.pk}", batch.partner_id, batch.livemode, {"settlement_batch": payload}

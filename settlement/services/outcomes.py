@@ -34,7 +34,7 @@ TRANSFER_FIELDS = (
     "state", "rail", "settled_at", "executed_minor", "bank_reference", "failure_code", "failure_detail", "next_attempt_at",
     "settlement_batch", "window_at", "settled_transaction_id", "late_since",
 )  # fmt: skip
-SUBMISSION_FIELDS = ("outcome", "rail_reference", "code", "detail", "asked", "ask_at", "answered_at")
+SUBMISSION_FIELDS = ("outcome", "rail_reference", "code", "detail", "asked", "ask_at", "answered_at", "returned_minor")
 RETRY_BASE_SECONDS = 60
 RETRY_MOST_SECONDS = 6 * 3600
 Given = tuple[uuid.UUID, str, base.Answer]
@@ -119,7 +119,7 @@ def _decide(
         submission.outcome, submission.ask_at = outcome, None
         _settle(work, rail, transfer, answer)
         if outcome == base.RETURNED:
-            _return(work, rail, transfer, answer)
+            _return(work, rail, transfer, submission, answer)
     elif outcome == base.FAILED:
         submission.outcome, submission.ask_at = base.FAILED, None
         _fail(work, rail, transfer, answer)
@@ -145,7 +145,7 @@ def _late(work: _Work, rail: Rail, transfer: Transfer, submission: Submission, o
         submission.outcome, submission.code = base.RETURNED, answer.code[:40]
         work.submissions[submission.pk] = submission
         work.changed[transfer.pk] = transfer
-        _return(work, rail, transfer, answer)
+        _return(work, rail, transfer, submission, answer)
     elif outcome in {base.SETTLED, base.RETURNED} and submission.outcome in {base.FAILED, base.NOT_SENT}:
         work.cases.append(
             _case(transfer, rail, "transfer_contradiction", f"{transfer.public_id} was executed although the rail had said otherwise",
@@ -183,7 +183,8 @@ def _settle(work: _Work, rail: Rail, transfer: Transfer, answer: base.Answer) ->
         )
 
 
-def _return(work: _Work, rail: Rail, transfer: Transfer, answer: base.Answer) -> None:
+def _return(work: _Work, rail: Rail, transfer: Transfer, submission: Submission, answer: base.Answer) -> None:
+    submission.returned_minor = transfer.amount_minor if transfer.executed_minor is None else transfer.executed_minor
     transfer.failure_code, transfer.failure_detail = answer.code[:40], answer.detail[:300]
     work.give_back.append(transfer)
     _set(transfer, "returned")
@@ -245,9 +246,16 @@ def _another_rail(transfer: Transfer, rail: Rail) -> Rail | None:
     return facts.rails[decision.rail] if decision.rail else None
 
 
+BY_STATE = {
+    "submitted": Transfer.submit, "unknown": Transfer.lose_sight, "queued": Transfer.put_back, "settled": Transfer.settle,
+    "failed": Transfer.fail, "returned": Transfer.come_back,
+}  # fmt: skip
+
+
 def _set(transfer: Transfer, state: str) -> None:
-    # The field is protected from hands; this module is the state machine of what rails report.
-    transfer.__dict__["state"] = state
+    """By the declared transition; where it is in that state already, nothing happens."""
+    if transfer.state != state:
+        BY_STATE[state](transfer)
 
 
 def _jitter(seconds: float) -> float:

@@ -91,7 +91,8 @@ def _settlement_batches(numbers: dict[uuid.UUID, list[int]]) -> None:
                 " actual_minor = actual_minor + %(actual)s,"
                 " state = CASE WHEN settled_count + failed_count + %(settled)s + %(failed)s < count THEN 'submitted'"
                 "   WHEN failed_count + %(failed)s = 0 THEN 'settled' WHEN settled_count + %(settled)s = 0 THEN 'failed'"
-                "   ELSE 'partly_settled' END"
+                "   ELSE 'partly_settled' END,"
+                " late_since = CASE WHEN settled_count + failed_count + %(settled)s + %(failed)s < count THEN late_since END"
                 " WHERE id = %(id)s RETURNING partner_id, livemode, state, count, settled_count, failed_count, amount_minor, actual_minor, currency",
                 {"settled": settled, "failed": failed, "actual": actual, "id": key},
             )

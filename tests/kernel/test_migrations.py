@@ -38,7 +38,7 @@ YOUNG = {
     "operations": 6,
     "webhooks": 5,
     "ingestion": 8,
-    "settlement": 3,
+    "settlement": 4,
     "reconciliation": 4,
     "console": 1,
 }

@@ -12,7 +12,7 @@ CREATE TEMP TABLE recon_whole ON COMMIT DROP AS
 WITH line AS (
     SELECT key, min(rid) AS rid, min(currency) AS currency, min(amount_minor) AS amount_minor, min(day) AS day
     FROM (SELECT DISTINCT e.rid, e.currency, e.amount_minor, e.day, k.key
-          FROM recon_rest_e e CROSS JOIN LATERAL (VALUES (e.batch_id), (e.reference)) k(key)
+          FROM recon_rest_e e CROSS JOIN LATERAL unnest(ARRAY[e.batch_id, e.reference]) k(key)
           WHERE k.key IN (SELECT key FROM recon_batch)) x
     GROUP BY key
     HAVING count(*) = 1
