@@ -121,8 +121,9 @@ REPORT_HEADER = ["value date", "amount", "currency", "reference", "description",
 
 
 def report_rows(account: BankAccount, start: date, end: date) -> Iterator[list[str]]:
-    """Every line of the span with what became of it: what an auditor is handed."""
-    rows = StatementLine.objects.filter(account=account, value_on__gte=start, value_on__lte=end).exclude(state="replaced").order_by("value_on", "id")
+    """Every line of the span with what became of it: what an auditor is handed. Of a line that was split, its parts."""
+    rows = StatementLine.objects.filter(account=account, value_on__gte=start, value_on__lte=end).exclude(state__in=["split", "replaced"])
+    rows = rows.order_by("value_on", "id")
     for chunk in _chunks(rows.iterator(chunk_size=1000), 1000):
         ends = MatchItem.objects.filter(line__in=chunk, active=True).select_related("match").prefetch_related("match__items")
         by_line = {item.line_id: item.match for item in ends}
@@ -133,7 +134,7 @@ def report_rows(account: BankAccount, start: date, end: date) -> Iterator[list[s
                 to_decimal_str(line.amount_minor, line.currency),
                 line.currency,
                 line.reference,
-                line.description[:200],
+                line.description[:200] + (f" (part of {ids.encode('lin', line.part_of_id)})" if line.part_of_id else ""),
                 line.state,
                 match.public_id if match else "",
                 match.method if match else "",

@@ -251,7 +251,12 @@ def _record_all(common: tuple[Any, ...], items: list[Item], scope: list[str]) ->
             answers[place] = (_repeated(before, item.content), before.payment_id)
     fresh = [place for place in range(len(items)) if place not in answers]
     if len(fresh) == 1:
-        answers[fresh[0]] = _alone(common, items[fresh[0]].own, scope=scope)
+        try:
+            answers[fresh[0]] = _alone(common, items[fresh[0]].own, scope=scope)
+        except Problem:
+            if len(items) == 1:
+                raise
+            answers[fresh[0]] = (REFUSED, None)  # its own caller is told why; the others were recorded before
     elif fresh:
         columns = map(list, zip(*(items[place].own for place in fresh), strict=True))
         try:

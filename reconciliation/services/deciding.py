@@ -106,6 +106,8 @@ def adjust_line(*, line: StatementLine, code: str, partner_id: uuid.UUID | None,
     """Book a line that is nobody's: cash against suspense, fees, costs or write-offs, with the reason."""
     if not reason.strip():
         raise Problem("unprocessable", "Booking a line needs a reason.")
+    # A run that has the line in hand as open would match what is booked here, and post its cash a second time.
+    locks.advisory_xact_lock(f"reconciliation:{line.account_id}")
     line = StatementLine.objects.select_for_update(of=("self",)).select_related("account").get(pk=line.pk)
     if line.state != "open":
         raise Problem("already_matched", f"The line {line.public_id} is {line.state}.")
@@ -127,6 +129,7 @@ def ignore_line(*, line: StatementLine, reason: str) -> StatementLine:
     """Set a line aside with a reason; it moves no money of ours."""
     if not reason.strip():
         raise Problem("unprocessable", "Setting a line aside needs a reason.")
+    locks.advisory_xact_lock(f"reconciliation:{line.account_id}")
     line = StatementLine.objects.select_for_update(of=("self",)).select_related("account").get(pk=line.pk)
     if line.state != "open":
         raise Problem("already_matched", f"The line {line.public_id} is {line.state}.")

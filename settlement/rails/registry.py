@@ -16,7 +16,10 @@ ADAPTERS: dict[str, Callable[[Any], RailAdapter]] = {
 
 
 def nets_of(rail: Any) -> bool:
-    """What the adapter says of netting, without making one."""
+    """Whether the rail moves one sum a window: by its configuration (a bank's agreement), else by what its adapter says."""
+    configured = (rail.config or {}).get("nets")
+    if configured is not None:
+        return bool(configured)
     capabilities = getattr(ADAPTERS.get(rail.adapter), "capabilities", None)
     return bool(capabilities and capabilities.nets)
 

@@ -73,7 +73,7 @@ def close_window(
             return None
         groups = _claim(rule, closes_at, only)
         rail = rule.rail
-        nets = rail_nets(rail)
+        nets = nets_of(rail)
         batches = []
         for partner_id, livemode, currency, transfer_ids, total in groups:
             expected = snapshot.expected_at(rail, closes_at)
@@ -97,12 +97,6 @@ def close_window(
             WindowRule.objects.filter(pk=rule.pk).update(run_until=closes_at)
         events.publish_many(_told(window, batch) for batch in batches)
         return window
-
-
-def rail_nets(rail: Rail) -> bool:
-    """Whether the rail moves one sum a window: by what its adapter says, or by its configuration (a bank's agreement)."""
-    configured = (rail.config or {}).get("nets")
-    return nets_of(rail) if configured is None else bool(configured)
 
 
 def _net_returns(batch: SettlementBatch) -> None:

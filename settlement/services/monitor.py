@@ -10,6 +10,7 @@ from operations.services import open_cases
 from payos.kernel import clock, tenancy
 from payos.kernel.money import display
 from settlement.models import SettlementBatch, Transfer
+from settlement.services.progress import late_cause
 
 GRACE = timedelta(minutes=30)
 LIMIT = 1000
@@ -69,7 +70,7 @@ def find_late_batches(limit: int = LIMIT) -> int:
             [
                 {
                     "kind": "settlement_late",
-                    "cause_key": f"settlement_late:{b.pk}",
+                    "cause_key": late_cause(b.pk),
                     "title": f"{b.public_id} has not settled",
                     "detail": f"{b.count - b.settled_count - b.failed_count} of {b.count} transfers"
                     f" ({display(b.amount_minor - b.actual_minor, b.currency)} of {display(b.amount_minor, b.currency)}) of the window that closed"

@@ -23,6 +23,7 @@ from payos.kernel import clock, ids, tenancy
 from settlement import bulk, events, routing, snapshot
 from settlement.models import Rail, Submission, Transfer
 from settlement.rails import base
+from settlement.rails.registry import nets_of
 from settlement.services import progress
 from settlement.services.accepting import hold_accounts
 
@@ -184,7 +185,8 @@ def _settle(work: _Work, rail: Rail, transfer: Transfer, answer: base.Answer) ->
 
 
 def _return(work: _Work, rail: Rail, transfer: Transfer, submission: Submission, answer: base.Answer) -> None:
-    submission.returned_minor = transfer.amount_minor if transfer.executed_minor is None else transfer.executed_minor
+    if nets_of(rail):  # what came back in a sum of its own is not netted later, should the rail net from tomorrow on
+        submission.returned_minor = transfer.amount_minor if transfer.executed_minor is None else transfer.executed_minor
     transfer.failure_code, transfer.failure_detail = answer.code[:40], answer.detail[:300]
     work.give_back.append(transfer)
     _set(transfer, "returned")

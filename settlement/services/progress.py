@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db import connection
 
+from operations.services import resolve_by_cause
 from payos.kernel import clock, ids
 from settlement import events
 
@@ -82,7 +83,7 @@ def _partner_batches(numbers: dict[uuid.UUID, list[int]]) -> None:
 
 
 def _settlement_batches(numbers: dict[uuid.UUID, list[int]]) -> None:
-    finished = []
+    finished, ended = [], []
     with connection.cursor() as cursor:
         for key in sorted(numbers):
             settled, failed, actual = numbers[key]
@@ -98,9 +99,17 @@ def _settlement_batches(numbers: dict[uuid.UUID, list[int]]) -> None:
             )
             row = cursor.fetchone()
             if row and row[2] in {"settled", "partly_settled", "failed"}:
+                ended.append(late_cause(key))
                 payload = {
                     "id": ids.encode("stl", key), "object": "settlement_batch", "status": row[2], "count": row[3],
                     "settled": row[4], "failed": row[5], "amount_minor": row[6], "actual_minor": row[7], "currency": row[8],
                 }  # fmt: skip
                 finished.append(("settlement.batch_settled", f"settlement:{key}", row[0], row[1], {"settlement_batch": payload}))
     events.publish_many(finished)
+    if ended:
+        resolve_by_cause(ended, resolution="settled", note="Every transfer of the batch has ended.")
+
+
+def late_cause(batch_id: uuid.UUID) -> str:
+    """The case of a settlement batch that is late: opened by the monitor, closed where the batch ends."""
+    return f"settlement_late:{batch_id}"

@@ -103,6 +103,20 @@ def test_one_refused_payment_does_not_take_its_neighbours_with_it(partner, super
         assert set(Payment.objects.values_list("reference_number", flat=True)) == {"first", "G-1", "G-2"}
 
 
+def test_a_refused_payment_does_not_hide_that_its_neighbours_were_recorded_before(partner, superuser):
+    with tenancy.platform_scope():
+        account_for(partner_id=partner.pk, livemode=False, code="receivable:shut", currency="USD")
+        Account.objects.filter(code="receivable:shut").update(closed_at=clock.now())
+    (known,) = at_once(partner, superuser, [payment("K-1")])
+    # Another process recorded it: only Redis knows.
+    key = dedup.Key(partner.pk, False, "core", "K-1")
+    dedup._to_redis([(key, dedup.in_memory(key))])
+    dedup.forget()
+    answers = at_once(partner, superuser, [payment("first"), payment("K-1"), payment("bad", channel="shut")])
+    assert (answers[1].status, answers[1].payment_id) == ("duplicate", known.payment_id)
+    assert answers[2] == "account_refused" and answers[0].status == "created"
+
+
 def test_a_leader_that_fails_tells_all_and_the_lane_goes_on():
     gate, calls = threading.Event(), []
 

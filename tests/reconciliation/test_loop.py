@@ -27,6 +27,7 @@ from reconciliation.models import (
     Statement,
     StatementLine,
 )
+from reconciliation.selectors import report_rows
 from settlement import services as settlement
 from settlement.models import Transfer
 from tests.settlement.conftest import bank, funded, order, rail, sandbox_process  # noqa: F401
@@ -328,6 +329,8 @@ def test_a_line_is_split_to_the_cent_and_put_together_again(rail, funded, accoun
     match = services.match_by_hand(account=account, lines=[first], items=[f"transfer:{made[0].pk}"])
     services.match_by_hand(account=account, lines=[second], items=[f"transfer:{made[1].pk}"])
     proof = services.prove(account=account, on=clock.now().date())
+    told = [row[1:6] for row in report_rows(account, clock.now().date(), clock.now().date())]
+    assert [row[0] for row in told] == ["-10.00", "-10.00", "-5.00"] and all(line.public_id in row[3] for row in told), "the parts and not the whole too"
     assert proof.green and proof.not_booked_minor == -500 and set(Transfer.objects.values_list("state", flat=True)) == {"reconciled"}
     with pytest.raises(Problem) as decided:
         services.join_line(line=line, reason="it was one after all")

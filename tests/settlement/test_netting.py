@@ -105,6 +105,12 @@ def test_a_rail_that_does_not_net_moves_the_whole(rail, partner):
     accepted(partner, "10.00")
     batch = close(rail)[partner.pk, "USD"]
     assert (batch.returned_minor, batch.net_minor) == (0, 1000)
+    with tenancy.platform_scope():
+        rail.config = rail.config | {"nets": True}
+        rail.save(update_fields=["config"])
+    accepted(partner, "10.00")
+    batch = close(rail)[partner.pk, "USD"]
+    assert (batch.returned_minor, batch.net_minor) == (0, 1000), "what came back before it netted came in a sum of its own"
 
 
 def test_a_late_batch_is_a_case_once_and_late_no_longer_when_it_ends(rail, partner):
@@ -124,3 +130,5 @@ def test_a_late_batch_is_a_case_once_and_late_no_longer_when_it_ends(rail, partn
         with tenancy.platform_scope():
             batch.refresh_from_db(fields=["state", "late_since"])
             assert batch.state == "settled" and batch.late_since is None
+            case.refresh_from_db()
+            assert case.state == "resolved" and case.resolution == "settled"
