@@ -11,10 +11,11 @@ import json
 import logging
 import time
 import uuid
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Protocol, cast
 
 from django.contrib.auth.decorators import login_not_required
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, close_old_connections, transaction
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
@@ -33,10 +34,33 @@ BODY_LIMIT = 1024 * 1024
 KEPT_HEADERS = ("Content-Type", "User-Agent", "X-Timestamp", "webhook-id", "webhook-timestamp")
 
 
+class Request(Protocol):
+    """What the endpoint reads of a request: Django's own, or the short way's (payos.fastlane)."""
+
+    @property
+    def method(self) -> str | None: ...
+    @property
+    def path(self) -> str: ...
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+    @property
+    def GET(self) -> Mapping[str, str]: ...
+    @property
+    def META(self) -> Mapping[str, Any]: ...
+    @property
+    def body(self) -> bytes: ...
+
+
 @csrf_exempt
 @login_not_required
 @transaction.non_atomic_requests
 def receive(request: HttpRequest, channel: str = "generic") -> HttpResponse:
+    status, headers, body = respond(cast(Request, request), channel)
+    return HttpResponse(body, status=status, headers=headers)
+
+
+def respond(request: Request, channel: str) -> tuple[int, dict[str, str], bytes]:
+    """Status, headers and body of the answer; it never fails."""
     began = time.perf_counter()
     source: channels.KnownSource | None = None
     try:
@@ -48,21 +72,20 @@ def receive(request: HttpRequest, channel: str = "generic") -> HttpResponse:
         outcome = answer["status"]
     except Problem as problem:
         status, outcome = problem.status, problem.code
-        answer = problem.as_dict(instance=request.path, request_id=getattr(request, "request_id", ""))
+        answer = problem.as_dict(instance=request.path, request_id=tenancy.current().request_id)
     except DatabaseError:
         log.exception("webhook.database_unavailable")
+        close_old_connections()  # a broken connection is not met twice
         away = Problem("unavailable", headers={"Retry-After": "2"})
         status, outcome = away.status, away.code
-        answer = away.as_dict(instance=request.path, request_id=getattr(request, "request_id", ""))
+        answer = away.as_dict(instance=request.path, request_id=tenancy.current().request_id)
     stats.add(source.partner_id if source else None, source.name if source else channel[:40], outcome, (time.perf_counter() - began) * 1000)
     kind = "application/json" if status < 400 else "application/problem+json"
-    response = HttpResponse(json.dumps(answer), status=status, content_type=kind)
-    if status in {429, 503}:
-        response["Retry-After"] = "2"
-    return response
+    headers = {"Content-Type": kind, "Retry-After": "2"} if status in {429, 503} else {"Content-Type": kind}
+    return status, headers, json.dumps(answer).encode()
 
 
-def _source(request: HttpRequest, channel: str) -> channels.KnownSource:
+def _source(request: Request, channel: str) -> channels.KnownSource:
     if channel not in channels.ADAPTERS:
         raise Problem("not_found", f"There is no channel {channel[:40]!r}: use one of {', '.join(channels.ADAPTERS)}.")
     given = request.GET.get("source") or request.headers.get("X-Source-Id") or ""
@@ -78,7 +101,7 @@ def _source(request: HttpRequest, channel: str) -> channels.KnownSource:
     return source
 
 
-def _admit(request: HttpRequest, source: channels.KnownSource) -> channels.Incoming:
+def _admit(request: Request, source: channels.KnownSource) -> channels.Incoming:
     """From where, how much and how often; then its signature, over the bytes as they came."""
     length = request.META.get("CONTENT_LENGTH") or "0"
     if not length.isdigit() or int(length) > BODY_LIMIT:

@@ -272,6 +272,5 @@ def _record_all(common: tuple[Any, ...], items: list[Item], scope: list[str]) ->
 
 def _execute(call: str, parameters: list[Any]) -> list[Any]:
     """One round trip outside any transaction: the function itself sets the scope for the length of its statement."""
-    connection.ensure_connection()
     with connection.wrap_database_errors:
         return prepared.cursor(connection).execute(call, parameters).fetchall()

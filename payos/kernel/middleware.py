@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -17,21 +17,30 @@ Handler = Callable[[HttpRequest], HttpResponse]
 GOOD_REQUEST_ID = re.compile(r"[A-Za-z0-9_\-]{8,64}\Z")
 
 
-def client_ip(request: HttpRequest) -> str:
+class HasMeta(Protocol):
+    @property
+    def META(self) -> Mapping[str, Any]: ...
+
+
+def client_ip(request: HasMeta) -> str:
     """The caller's address; the last forwarded one only where a proxy of ours stands in front."""
     if settings.SECURE_PROXY_SSL_HEADER:
         forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")[-1].strip()
         if forwarded:
-            return forwarded
+            return str(forwarded)
     return str(request.META.get("REMOTE_ADDR", ""))
+
+
+def request_id_of(headers: Mapping[str, str]) -> str:
+    given = headers.get("Request-Id", "")
+    return given if GOOD_REQUEST_ID.match(given) else new_request_id()
 
 
 def request_identity(get_response: Handler) -> Handler:
     def handle(request: HttpRequest) -> HttpResponse:
-        given = request.headers.get("Request-Id", "")
-        request_id = given if GOOD_REQUEST_ID.match(given) else new_request_id()
+        request_id = request_id_of(request.headers)
         request.request_id = request_id  # type: ignore[attr-defined]
-        with tenancy.no_scope(), tenancy.acting(ip=client_ip(request), request_id=request_id):
+        with tenancy.arriving(ip=client_ip(request), request_id=request_id):
             response = get_response(request)
         response["Request-Id"] = request_id
         return response

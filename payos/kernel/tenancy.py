@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 
@@ -85,6 +85,11 @@ def platform_scope(reason: str = "", **who: str) -> Iterator[Scope]:
 def no_scope() -> Iterator[Scope]:
     with _use(NO_SCOPE):
         yield NO_SCOPE
+
+
+def arriving(*, ip: str, request_id: str) -> AbstractContextManager[Scope]:
+    """A request comes in: whoever was acted for before, here is nobody yet."""
+    return _use(Scope(ip=ip, request_id=request_id))
 
 
 @contextmanager
