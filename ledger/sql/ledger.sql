@@ -15,10 +15,6 @@ ALTER TABLE ledger_balance SET (fillfactor = 50, autovacuum_vacuum_scale_factor 
 ALTER TABLE ledger_hold SET (fillfactor = 70);
 ALTER TABLE ledger_entry ALTER COLUMN partner_id DROP NOT NULL;
 
-CREATE FUNCTION ledger_book(partner uuid, live boolean) RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT hashtextextended(coalesce(partner::text, 'platform') || live::text, 4711)
-$$;
-
 -- A new account has its balance row from the start, so that a limit has something to hold on to.
 CREATE FUNCTION ledger_account_added() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
@@ -35,19 +31,6 @@ CREATE TRIGGER ledger_account_added AFTER INSERT ON ledger_account
 -- Where periods of one book are looked for: the partner may be null, which no plain index on it would find.
 CREATE INDEX ledger_period_book ON ledger_period (ledger_book(partner_id, livemode), ends_at) WHERE closed_at IS NOT NULL;
 
--- Lookups below stand in LATERAL ... LIMIT 1: a plan is kept for the session, and one made for a batch of thousands
--- would scan whole tables for the single postings that follow it.
-CREATE FUNCTION ledger_transaction_added() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
-DECLARE bad uuid;
-BEGIN
-    -- Transaction and entries arrive in one statement, whose triggers fire at its end and see both.
-    SELECT a.id INTO bad FROM added a
-     WHERE (SELECT e.line FROM public.ledger_entry e WHERE e.transaction_id = a.id LIMIT 1) IS NULL LIMIT 1;
-    IF FOUND THEN
-        RAISE EXCEPTION 'transaction % has no entries', bad USING ERRCODE = 'LP001';
-    END IF;
-    RETURN NULL;
-END $$;
 CREATE TRIGGER ledger_transaction_added AFTER INSERT ON ledger_transaction
     REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION ledger_transaction_added();
 

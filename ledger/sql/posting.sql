@@ -1,5 +1,13 @@
 -- What happens on every posting: the checks of the entries' trigger, the balances that they move, and the one call that
 -- the application makes. Why it is right under concurrency stands at the top of ledger.sql.
+--
+-- The three that run on every posting have the owner's rights and no search_path of their own, which would cost each posting
+-- a twentieth: every name in them is bound instead, types too (int, boolean and the like are words of the grammar). A type
+-- that the caller made in its temporary schema would come before ours, and its check would run with the owner's rights.
+
+CREATE OR REPLACE FUNCTION ledger_book(partner uuid, live boolean) RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT hashtextextended(coalesce(partner::pg_catalog.text, 'platform') || live::pg_catalog.text, 4711)
+$$;
 
 -- What is wrong with an entry that was added: called for one that must not stand, and never returns.
 CREATE OR REPLACE FUNCTION ledger_entry_refused(of_transaction uuid, of_line smallint) RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER
@@ -24,8 +32,22 @@ BEGIN
 END $$;
 REVOKE ALL ON FUNCTION ledger_entry_refused(uuid, smallint) FROM PUBLIC;
 
+-- Lookups below stand in LATERAL ... LIMIT 1: a plan is kept for the session, and one made for a batch of thousands
+-- would scan whole tables for the single postings that follow it.
+CREATE OR REPLACE FUNCTION ledger_transaction_added() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+DECLARE bad pg_catalog.uuid;
+BEGIN
+    -- Transaction and entries arrive in one statement, whose triggers fire at its end and see both.
+    SELECT a.id INTO bad FROM added a
+     WHERE (SELECT e.line FROM public.ledger_entry e WHERE e.transaction_id = a.id LIMIT 1) IS NULL LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'transaction % has no entries', bad USING ERRCODE = 'LP001';
+    END IF;
+    RETURN NULL;
+END $$;
+
 CREATE OR REPLACE FUNCTION ledger_entry_added() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
-DECLARE books record; bad record;
+DECLARE books pg_catalog.record; bad pg_catalog.record;
 BEGIN
     -- What a statement needs to be prepared for is most of what a single posting costs: few statements, none for nothing.
     -- First the locks, in one order, then (in statements that see what the locks waited for) the checks.
@@ -161,7 +183,7 @@ CREATE OR REPLACE FUNCTION ledger_post(
     t_subject_id text[], t_reverses uuid[], t_hold uuid[], t_hold_expires timestamptz[], t_fingerprint text[],
     e_transaction int[], e_line smallint[], e_account uuid[], e_amount bigint[], e_layer smallint[], on_conflict text
 ) RETURNS TABLE (ordinal int, existing uuid, same boolean) LANGUAGE plpgsql SECURITY DEFINER AS $$
-DECLARE made int; clash record; tenant uuid; mode text;
+DECLARE made int; clash pg_catalog.record; tenant pg_catalog.uuid; mode pg_catalog.text;
 BEGIN
     IF coalesce(scope[3], current_setting('payos.platform', true)) IS DISTINCT FROM 'on' THEN
         tenant := nullif(coalesce(scope[1], current_setting('payos.tenant', true)), '');
@@ -169,7 +191,7 @@ BEGIN
         IF tenant IS NULL OR array_remove(t_partner, tenant) <> '{}'
            OR (mode IS NOT NULL AND array_remove(t_livemode, mode::boolean) <> '{}') THEN
             RAISE EXCEPTION 'the current scope (tenant %, livemode %) may not post for this partner and mode: row-level security',
-                  coalesce(tenant::text, 'none'), coalesce(mode, 'any') USING ERRCODE = '42501';
+                  coalesce(tenant::pg_catalog.text, 'none'), coalesce(mode, 'any') USING ERRCODE = '42501';
         END IF;
     END IF;
     IF cardinality(t_id) = 1 THEN
@@ -177,7 +199,7 @@ BEGIN
             INSERT INTO public.ledger_transaction (id, partner_id, livemode, kind, external_id, effective_at, recorded_at, description,
                                                    metadata, subject_type, subject_id, reverses_id, hold_id, hold_expires_at, fingerprint)
             VALUES (t_id[1], t_partner[1], t_livemode[1], t_kind[1], t_external[1], t_effective[1], t_recorded, t_description[1],
-                    t_metadata[1]::jsonb, t_subject_type[1], t_subject_id[1], t_reverses[1], t_hold[1], t_hold_expires[1],
+                    t_metadata[1]::pg_catalog.jsonb, t_subject_type[1], t_subject_id[1], t_reverses[1], t_hold[1], t_hold_expires[1],
                     t_fingerprint[1])
             ON CONFLICT (partner_id, livemode, external_id) WHERE external_id IS NOT NULL DO NOTHING
             RETURNING id, partner_id, livemode, effective_at
@@ -200,7 +222,7 @@ BEGIN
             INSERT INTO public.ledger_transaction (id, partner_id, livemode, kind, external_id, effective_at, recorded_at, description,
                                                    metadata, subject_type, subject_id, reverses_id, hold_id, hold_expires_at, fingerprint)
             SELECT id, partner_id, livemode, kind, external_id, effective_at, t_recorded, description,
-                   metadata::jsonb, subject_type, subject_id, reverses_id, hold_id, hold_expires_at, fingerprint
+                   metadata::pg_catalog.jsonb, subject_type, subject_id, reverses_id, hold_id, hold_expires_at, fingerprint
               FROM given
             ON CONFLICT (partner_id, livemode, external_id) WHERE external_id IS NOT NULL DO NOTHING
             RETURNING id, partner_id, livemode, effective_at
@@ -229,7 +251,7 @@ BEGIN
     LOOP
         IF NOT clash.is_same AND on_conflict = 'raise' THEN
             RAISE EXCEPTION 'the external id % stands for another transaction already', clash.external_id
-                  USING ERRCODE = 'LP005', DETAIL = clash.id::text;
+                  USING ERRCODE = 'LP005', DETAIL = clash.id::pg_catalog.text;
         END IF;
         ordinal := clash.n::int; existing := clash.id; same := clash.is_same;
         RETURN NEXT;

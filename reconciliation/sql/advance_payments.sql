@@ -1,6 +1,6 @@
 -- Payments whose money the bank has now confirmed: moved on, and their partners told, in one statement. A payment that was
 -- confirmed before and taken back again (its state is then 'settled') is not told of twice. Right under concurrency: the
--- matches are made under the account's lock, and the update takes the row before its state is read.
+-- matches are made under the account's lock, and a row that somebody changed meanwhile is held against the condition again.
 WITH moved AS (
     UPDATE ingestion_payment p SET state = 'reconciled'
       FROM reconciliation_matchitem i

@@ -8,5 +8,7 @@ SELECT n.id, %(now)s, %(partner)s, %(livemode)s, %(account)s, %(statement)s, n.v
               %(c7)s::text[], %(c8)s::text[], %(c9)s::text[], %(c10)s::text[], %(c11)s::bigint[], %(c12)s::text[], %(c13)s::uuid[], %(c14)s::int[])
        AS n (id, value_on, booked_on, amount, currency, reference, refs, counterparty, description, type_code, batch_id, fee, raw, content, occurrence)
 ON CONFLICT (account_id, content, occurrence)
--- A line that a better reading set aside and that is brought again counts again; any other stays as it is.
-DO UPDATE SET state = 'open', statement_id = excluded.statement_id WHERE reconciliation_statementline.state = 'replaced'
+-- A line that a better reading set aside and that is brought again counts again, as it is read now; any other stays as it is.
+DO UPDATE SET state = 'open', statement_id = excluded.statement_id, booked_on = excluded.booked_on, reference = excluded.reference,
+              batch_id = excluded.batch_id, fee_minor = excluded.fee_minor, raw = excluded.raw
+ WHERE reconciliation_statementline.state = 'replaced'
