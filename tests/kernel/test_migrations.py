@@ -37,7 +37,7 @@ YOUNG = {
     "ledger": 4,
     "operations": 6,
     "webhooks": 5,
-    "ingestion": 8,
+    "ingestion": 9,
     "settlement": 4,
     "reconciliation": 4,
     "console": 1,
