@@ -139,7 +139,7 @@ def _collections(partner: Any, rng: random.Random, progress: Callable[[str], Non
     """The collection account's statement of the two weeks: nearly as the books have it."""
     progress("the collection bank's statement")
     account, _ = BankAccount.objects.get_or_create(
-        partner=partner, livemode=False, identifier=COLLECTIONS, currency="KES", defaults={"name": "KCB collections", "channels": ["mpesa"]}
+        partner=partner, livemode=False, identifier=COLLECTIONS, currency="KES", defaults={"name": "KCB collections", "rail_code": "kcb", "channels": ["mpesa"]}
     )
     today = clock.today()
     lines = []

@@ -59,6 +59,7 @@ MAY_POST = {
     "reconciliation.services.deciding": "adjust_line, itself guarded above",
     "console.workbench.actions": "undo: reverses what the same person posted",
     "console.simulation": "the simulated day funds its own partners",
+    "console.loadtest": "the load test funds its own partners",
     "console.volume": "make_volume builds a data set",
     "console.management.commands.make_volume": "make_volume builds a data set",
 }

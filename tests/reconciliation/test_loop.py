@@ -7,13 +7,14 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import OperationalError, connection, transaction
 
 from ingestion import services as ingestion
 from ingestion.models import SourceFile
 from ledger import selectors, verify
 from ledger.models import Account
 from operations.models import Case
-from payos.kernel import clock, tenancy
+from payos.kernel import clock, locks, tenancy
 from payos.kernel.errors import Problem
 from reconciliation import services
 from reconciliation.models import (
@@ -350,3 +351,24 @@ def test_a_line_is_split_to_the_cent_and_put_together_again(rail, funded, accoun
     # The same file again brings neither the line nor its parts anew.
     upload(mt940(clock.now().date(), 0, [(-2500, "GARBLED")], number="2"), "b.sta", funded.pk)
     assert StatementLine.objects.filter(part_of=None).count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nothing_is_booked_or_set_aside_while_a_run_has_the_account_in_hand(rail, funded, account, superuser):  # noqa: F811
+    """The run took the line for open: matched by it and booked by a person, its cash would be posted twice."""
+    upload(mt940(clock.now().date(), 0, [(777, "NOBODY")]), "a.sta", funded.pk)
+    line = StatementLine.objects.get()
+    acts = [
+        lambda: services.ignore_line(line=line, reason="not ours"),
+        lambda: services.adjust_line(line=line, code="suspense", partner_id=None, reason="ask the bank"),
+    ]
+    with superuser.transaction():
+        superuser.execute("SELECT pg_advisory_xact_lock(%s)", [locks.number(f"reconciliation:{account.pk}")])
+        for act in acts:
+            with pytest.raises(OperationalError, match="lock timeout"), transaction.atomic():
+                with connection.cursor() as cursor:
+                    cursor.execute("SET LOCAL lock_timeout = '100ms'")
+                act()
+    acts[1]()
+    line.refresh_from_db()
+    assert line.state == "booked"
