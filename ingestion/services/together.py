@@ -11,6 +11,8 @@ import threading
 from collections.abc import Callable, Hashable
 from typing import Any
 
+from django.db import OperationalError
+
 MOST = 200
 
 
@@ -73,9 +75,13 @@ def _lead(lane: Lane, execute: Callable[[list[Any]], list[Any]]) -> None:
         answers = execute([one.item for one in batch])
         for one, answer in zip(batch, answers, strict=True):
             one.answer = answer
-    except BaseException as error:  # noqa: BLE001  whatever ends the leader must reach those who wait for it
+    except BaseException as error:
+        # What ends the leader's own thread is its own; those who wait for it hear that their payment came to nothing.
+        fatal = not isinstance(error, Exception)
         for one in batch:
-            one.error = error
+            one.error = OperationalError("the recording of this payment was interrupted") if fatal else error
+        if fatal:
+            raise
     finally:
         with lane.lock:
             heir = lane.waiting[0] if lane.waiting else None

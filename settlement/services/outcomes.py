@@ -18,7 +18,7 @@ from django.db import transaction
 
 from ledger.services import Leg, Posting, post_many, reverse_many
 from ledger.services.holds import resolution
-from operations.services import open_cases
+from operations.services import open_cases, resolve_by_cause
 from payos.kernel import clock, ids, tenancy
 from settlement import bulk, events, routing, snapshot
 from settlement.models import Rail, Submission, Transfer
@@ -54,6 +54,7 @@ class _Work:
     submissions: dict[uuid.UUID, Submission] = field(default_factory=dict)
     executed: dict[uuid.UUID, int] = field(default_factory=dict)
     cases: list[dict[str, Any]] = field(default_factory=list)
+    over: list[str] = field(default_factory=list)  # causes of cases that are gone
 
 
 def apply(*, rail: Rail, answers: Sequence[Given], adapter: base.RailAdapter | None = None) -> int:
@@ -97,6 +98,7 @@ def _decide(
     submission.answered_at, submission.code, submission.detail = now, answer.code[:40], answer.detail[:300]
     work.submissions[submission.pk] = submission
     work.changed[transfer.pk] = transfer
+    was_late = transfer.late_since is not None
     transfer.bank_reference = submission.rail_reference
     if outcome in {base.SENT, base.UNKNOWN}:
         told_before = submission.outcome == base.SENT
@@ -124,6 +126,15 @@ def _decide(
     elif outcome == base.FAILED:
         submission.outcome, submission.ask_at = base.FAILED, None
         _fail(work, rail, transfer, answer)
+    _no_cause_any_more(work, transfer, submission, was_late)
+
+
+def _no_cause_any_more(work: _Work, transfer: Transfer, submission: Submission, was_late: bool) -> None:
+    """What a person was told of and is over now: nobody knew, or it was late. Most transfers never had either."""
+    if submission.asked >= CASE_AFTER_ASKS and submission.outcome not in {base.SENT, base.UNKNOWN}:
+        work.over.append(f"transfer_unknown:{transfer.pk}")
+    if was_late and transfer.state in {"settled", "returned", "failed"}:
+        work.over.append(f"transfer_late:{transfer.pk}")
 
 
 def send_within(rail: Rail) -> float:
@@ -283,6 +294,8 @@ def _carry_out(work: _Work, rail: Rail) -> None:
     events.publish_many(told)
     if work.cases:
         open_cases(work.cases)
+    if work.over:
+        resolve_by_cause(work.over, resolution="ended", note="The rail has told how it ended.")
 
 
 def _post(work: _Work, rail: Rail) -> None:

@@ -13,7 +13,7 @@ from operations.models import Case
 from payos.kernel import clock, tenancy
 from payos.kernel.models import OutboxEvent
 from settlement import services
-from settlement.models import SettlementBatch, SettlementWindow, Transfer, WindowRule
+from settlement.models import SettlementBatch, SettlementWindow, Submission, Transfer, WindowRule
 from settlement.rails import base
 from tests.settlement.conftest import fund, order
 
@@ -270,7 +270,13 @@ def test_what_is_late_becomes_a_case_once(api, bank, rail, funded):
     with clock.frozen(clock.now() + timedelta(hours=2)):
         assert services.find_late() == 1 and services.find_late() == 0
     with tenancy.platform_scope():
-        assert Case.objects.filter(kind="transfer_late").count() == 1
+        late = Case.objects.get(kind="transfer_late")
+        assert late.state == "open"
+        submission = Submission.objects.get()
+    services.apply(rail=rail, answers=[(submission.transfer_id, submission.reference, base.Answer(base.SETTLED))])
+    with tenancy.platform_scope():
+        late.refresh_from_db()
+        assert (late.state, late.resolution) == ("resolved", "ended")
 
 
 def test_another_tenant_cannot_read_or_cancel(api, rail, funded, other_partner):
