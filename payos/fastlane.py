@@ -30,17 +30,17 @@ log = logging.getLogger("payos.ingestion")
 
 
 class Headers(Mapping[str, str]):
-    """The request's headers by any spelling, read from the environ when asked for."""
+    """The request's headers by any spelling, read from WSGI's own when asked for."""
 
-    def __init__(self, environ: dict[str, Any]) -> None:
-        self.environ = environ
+    def __init__(self, meta: dict[str, Any]) -> None:
+        self.meta = meta
 
     def __getitem__(self, name: str) -> str:
         upper = name.upper()
-        return str(self.environ[PLAIN.get(upper) or "HTTP_" + upper.replace("-", "_")])
+        return str(self.meta[PLAIN.get(upper) or "HTTP_" + upper.replace("-", "_")])
 
     def __iter__(self) -> Iterator[str]:
-        return (name[5:].replace("_", "-").title() for name in self.environ if name.startswith("HTTP_"))
+        return (name[5:].replace("_", "-").title() for name in self.meta if name.startswith("HTTP_"))
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
