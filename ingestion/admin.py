@@ -110,11 +110,8 @@ class PaymentAdmin(ReadOnlyModelAdmin):
     )
     def reverse(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
         payment = Payment.objects.get(pk=object_id)
-        try:
-            services.reverse_payment(payment=payment, reason=form.cleaned_data["reason"])
-            messages.success(request, f"{payment.reference_number} is reversed.")
-        except Problem as problem:
-            messages.error(request, problem.detail)
+        services.reverse_payment(payment=payment, reason=form.cleaned_data["reason"])
+        messages.success(request, f"{payment.reference_number} is reversed.")
         return redirect(reverse("admin:ingestion_payment_change", args=[object_id]))
 
 

@@ -113,11 +113,7 @@ class BankAccountAdmin(PayosModelAdmin):
     def report(self, request: HttpRequest, form: ReportForm, object_id: str) -> HttpResponse:
         chosen = form.cleaned_data
         make, kind = exports.FORMATS[chosen["form"]]
-        try:
-            content = make(BankAccount.objects.get(pk=object_id), chosen["first"], chosen["last"])
-        except Problem as problem:
-            messages.error(request, problem.detail)
-            return _back(request, "reconciliation_bankaccount_change", object_id)
+        content = make(BankAccount.objects.get(pk=object_id), chosen["first"], chosen["last"])
         answer = HttpResponse(content, content_type=kind)
         answer["Content-Disposition"] = f'attachment; filename="reconciliation-{chosen["first"]}-{chosen["last"]}.{chosen["form"]}"'
         return answer
@@ -168,17 +164,14 @@ class StatementLineAdmin(ReadOnlyModelAdmin):
     )  # fmt: skip
     def book(self, request: HttpRequest, form: AdjustForm, object_id: str) -> HttpResponse:
         line = StatementLine.objects.get(pk=object_id)
-        try:
-            owner = form.cleaned_data["partner"]
-            posted, asked = booking.book_line(
-                line=line, code=form.cleaned_data["code"], partner=str(owner.pk) if owner else "", reason=form.cleaned_data["reason"], user=request.user
-            )
-            if asked is not None:
-                messages.info(request, f"Over what you may book alone: {asked.public_id} waits for a second person.")
-                return redirect(reverse("admin:operations_approval_change", args=[asked.pk]))
-            messages.success(request, f"Booked as {posted}.")
-        except Problem as problem:
-            messages.error(request, problem.detail)
+        owner = form.cleaned_data["partner"]
+        posted, asked = booking.book_line(
+            line=line, code=form.cleaned_data["code"], partner=str(owner.pk) if owner else "", reason=form.cleaned_data["reason"], user=request.user
+        )
+        if asked is not None:
+            messages.info(request, f"Over what you may book alone: {asked.public_id} waits for a second person.")
+            return _back(request, "operations_approval_change", asked.pk)
+        messages.success(request, f"Booked as {posted}.")
         return _back(request, "reconciliation_statementline_change", object_id)
 
     @action(
@@ -186,11 +179,8 @@ class StatementLineAdmin(ReadOnlyModelAdmin):
         dialog={"title": "Set the line aside", "description": "It moves no money of ours.", "form_class": ReasonForm, "form_submit_text": "Set aside"},
     )  # fmt: skip
     def set_aside(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
-        try:
-            services.ignore_line(line=StatementLine.objects.get(pk=object_id), reason=form.cleaned_data["reason"])
-            messages.success(request, "The line is set aside.")
-        except Problem as problem:
-            messages.error(request, problem.detail)
+        services.ignore_line(line=StatementLine.objects.get(pk=object_id), reason=form.cleaned_data["reason"])
+        messages.success(request, "The line is set aside.")
         return _back(request, "reconciliation_statementline_change", object_id)
 
     @action(
@@ -201,10 +191,10 @@ class StatementLineAdmin(ReadOnlyModelAdmin):
         line = StatementLine.objects.get(pk=object_id)
         try:
             amounts = [parse_minor(text, line.currency) for text in form.cleaned_data["amounts"].split()]
-            parts = services.split_line(line=line, amounts=amounts, reason=form.cleaned_data["reason"])
-            messages.success(request, f"Split into {', '.join(part.public_id for part in parts)}.")
-        except (Problem, MoneyError) as problem:
-            messages.error(request, getattr(problem, "detail", "") or f"An amount cannot be read: {problem}")
+        except MoneyError as error:
+            raise Problem("unprocessable", f"An amount cannot be read: {error}") from None
+        parts = services.split_line(line=line, amounts=amounts, reason=form.cleaned_data["reason"])
+        messages.success(request, f"Split into {', '.join(part.public_id for part in parts)}.")
         return _back(request, "reconciliation_statementline_change", object_id)
 
     @action(
@@ -212,11 +202,8 @@ class StatementLineAdmin(ReadOnlyModelAdmin):
         dialog={"title": "Put the line together again", "description": "While none of its parts is decided.", "form_class": ReasonForm, "form_submit_text": "Put together"},
     )  # fmt: skip
     def join(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
-        try:
-            services.join_line(line=StatementLine.objects.get(pk=object_id), reason=form.cleaned_data["reason"])
-            messages.success(request, "The line is whole and open again.")
-        except Problem as problem:
-            messages.error(request, problem.detail)
+        services.join_line(line=StatementLine.objects.get(pk=object_id), reason=form.cleaned_data["reason"])
+        messages.success(request, "The line is whole and open again.")
         return _back(request, "reconciliation_statementline_change", object_id)
 
 
@@ -284,11 +271,8 @@ class MatchAdmin(ReadOnlyModelAdmin):
         dialog={"title": "Take the match back", "description": "Its postings are reversed and both ends are open again.", "form_class": ReasonForm, "form_submit_text": "Take back"},
     )  # fmt: skip
     def undo(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
-        try:
-            services.unmatch(match=Match.objects.get(pk=object_id), reason=form.cleaned_data["reason"])
-            messages.success(request, "The match is taken back.")
-        except Problem as problem:
-            messages.error(request, problem.detail)
+        services.unmatch(match=Match.objects.get(pk=object_id), reason=form.cleaned_data["reason"])
+        messages.success(request, "The match is taken back.")
         return _back(request, "reconciliation_match_change", object_id)
 
     @action(
@@ -296,12 +280,8 @@ class MatchAdmin(ReadOnlyModelAdmin):
         dialog={"title": "Propose a rule", "description": "A draft from what these lines have in common.", "form_class": DialogForm, "form_submit_text": "Propose"},
     )  # fmt: skip
     def propose_rule(self, request: HttpRequest, form: DialogForm, object_id: str) -> HttpResponse:
-        try:
-            rule = services.propose_from_match(match=Match.objects.get(pk=object_id))
-            return _back(request, "reconciliation_rule_change", rule.pk)
-        except Problem as problem:
-            messages.error(request, problem.detail)
-            return _back(request, "reconciliation_match_change", object_id)
+        rule = services.propose_from_match(match=Match.objects.get(pk=object_id))
+        return _back(request, "reconciliation_rule_change", rule.pk)
 
 
 @admin.register(Discrepancy)

@@ -83,11 +83,8 @@ class RuleAdmin(PayosModelAdmin):
         dialog={"title": "Dry run", "description": "Runs over what is open with and without the rule; nothing changes.", "form_class": DialogForm, "form_submit_text": "Try it"},
     )  # fmt: skip
     def dry_run(self, request: HttpRequest, form: DialogForm, object_id: str) -> HttpResponse:
-        try:
-            found = services.try_rule(rule=Rule.objects.select_related("account").get(pk=object_id)).result
-            messages.success(request, f"Matches before {found['matched_before']}, after {found['matched_after']}; {len(found['samples'])} samples below.")
-        except Problem as problem:
-            messages.error(request, problem.detail)
+        found = services.try_rule(rule=Rule.objects.select_related("account").get(pk=object_id)).result
+        messages.success(request, f"Matches before {found['matched_before']}, after {found['matched_after']}; {len(found['samples'])} samples below.")
         return redirect(reverse("admin:reconciliation_rule_change", args=[object_id]))
 
     @action(
@@ -96,14 +93,11 @@ class RuleAdmin(PayosModelAdmin):
     )  # fmt: skip
     def ask_activation(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
         rule = Rule.objects.get(pk=object_id)
-        try:
-            if not rule.trials.exists():
-                raise Problem("invalid_state", "Run the dry run first: the approver decides on what it shows.")
-            approval = request_approval(
-                action="reconciliation.rule_activate", subject=rule, params={"rule": str(rule.pk)}, reason=form.cleaned_data["reason"],
-                requested_by=request.user, partner_id=rule.partner_id, title=f"Activate the rule {rule.name}",
-            )  # fmt: skip
-            messages.success(request, f"Asked as {approval.public_id}.")
-        except Problem as problem:
-            messages.error(request, problem.detail)
+        if not rule.trials.exists():
+            raise Problem("invalid_state", "Run the dry run first: the approver decides on what it shows.")
+        approval = request_approval(
+            action="reconciliation.rule_activate", subject=rule, params={"rule": str(rule.pk)}, reason=form.cleaned_data["reason"],
+            requested_by=request.user, partner_id=rule.partner_id, title=f"Activate the rule {rule.name}",
+        )  # fmt: skip
+        messages.success(request, f"Asked as {approval.public_id}.")
         return redirect(reverse("admin:reconciliation_rule_change", args=[object_id]))

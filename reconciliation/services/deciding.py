@@ -101,16 +101,26 @@ def unmatch(*, match: Match, reason: str) -> Match:
     return match
 
 
+def take(line: StatementLine, reason: str, what: str) -> StatementLine:
+    """The line as it is now, for this transaction alone. Its account is held too: a run that has the line in hand as open
+    would match what is decided here, and post its cash a second time."""
+    if not reason.strip():
+        raise Problem("unprocessable", f"{what} needs a reason.")
+    locks.advisory_xact_lock(f"reconciliation:{line.account_id}")
+    return StatementLine.objects.select_for_update(of=("self",)).select_related("account").get(pk=line.pk)
+
+
+def take_open(line: StatementLine, reason: str, what: str) -> StatementLine:
+    line = take(line, reason, what)
+    if line.state != "open":
+        raise Problem("already_matched", f"The line {line.public_id} is {line.state}.")
+    return line
+
+
 @transaction.atomic
 def adjust_line(*, line: StatementLine, code: str, partner_id: uuid.UUID | None, reason: str) -> Posted:
     """Book a line that is nobody's: cash against suspense, fees, costs or write-offs, with the reason."""
-    if not reason.strip():
-        raise Problem("unprocessable", "Booking a line needs a reason.")
-    # A run that has the line in hand as open would match what is booked here, and post its cash a second time.
-    locks.advisory_xact_lock(f"reconciliation:{line.account_id}")
-    line = StatementLine.objects.select_for_update(of=("self",)).select_related("account").get(pk=line.pk)
-    if line.state != "open":
-        raise Problem("already_matched", f"The line {line.public_id} is {line.state}.")
+    line = take_open(line, reason, "Booking a line")
     who: dict[str, Any] = {"partner_id": partner_id or line.account.partner_id, "livemode": line.livemode}
     legs = [
         Leg(account_for(**who, code=line.account.cash_code, currency=line.currency), line.amount_minor),
@@ -127,12 +137,7 @@ def adjust_line(*, line: StatementLine, code: str, partner_id: uuid.UUID | None,
 @transaction.atomic
 def ignore_line(*, line: StatementLine, reason: str) -> StatementLine:
     """Set a line aside with a reason; it moves no money of ours."""
-    if not reason.strip():
-        raise Problem("unprocessable", "Setting a line aside needs a reason.")
-    locks.advisory_xact_lock(f"reconciliation:{line.account_id}")
-    line = StatementLine.objects.select_for_update(of=("self",)).select_related("account").get(pk=line.pk)
-    if line.state != "open":
-        raise Problem("already_matched", f"The line {line.public_id} is {line.state}.")
+    line = take_open(line, reason, "Setting a line aside")
     line.state = "ignored"
     with tenancy.acting(reason=reason):
         line.save(update_fields=["state"])

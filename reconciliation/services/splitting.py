@@ -11,10 +11,11 @@ from collections.abc import Sequence
 
 from django.db import transaction
 
-from payos.kernel import locks, tenancy
+from payos.kernel import tenancy
 from payos.kernel.errors import Problem
 from payos.kernel.money import display
 from reconciliation.models import Discrepancy, StatementLine
+from reconciliation.services.deciding import take, take_open
 
 MOST_PARTS = 100
 
@@ -22,12 +23,7 @@ MOST_PARTS = 100
 @transaction.atomic
 def split_line(*, line: StatementLine, amounts: Sequence[int], reason: str) -> list[StatementLine]:
     """Parts of these amounts, in minor units with the sign of the line; together they are the line."""
-    if not reason.strip():
-        raise Problem("unprocessable", "Splitting a line needs a reason.")
-    locks.advisory_xact_lock(f"reconciliation:{line.account_id}")
-    line = StatementLine.objects.select_for_update(of=("self",)).get(pk=line.pk)
-    if line.state != "open":
-        raise Problem("already_matched", f"The line {line.public_id} is {line.state}.")
+    line = take_open(line, reason, "Splitting a line")
     if line.part_of_id:
         raise Problem("unprocessable", f"{line.public_id} is a part already: put the line together again and split it anew.")
     if not 2 <= len(amounts) <= MOST_PARTS:
@@ -67,10 +63,7 @@ def _move_discrepancies(line: StatementLine, parts: list[StatementLine]) -> None
 @transaction.atomic
 def join_line(*, line: StatementLine, reason: str) -> StatementLine:
     """Take a split back while none of its parts is decided: the parts go, the line is open again."""
-    if not reason.strip():
-        raise Problem("unprocessable", "Putting a line together again needs a reason.")
-    locks.advisory_xact_lock(f"reconciliation:{line.account_id}")
-    line = StatementLine.objects.select_for_update(of=("self",)).get(pk=line.pk)
+    line = take(line, reason, "Putting a line together again")
     if line.state != "split":
         raise Problem("invalid_state", f"{line.public_id} is {line.state}, not split.")
     parts = list(StatementLine.objects.select_for_update(of=("self",)).filter(part_of=line).exclude(state="replaced").order_by("pk"))
