@@ -9,7 +9,7 @@ from django.db import connection
 from ledger import sealing, verify
 from ledger.models import Hold
 from payos.kernel import outbox, tenancy
-from settlement.chaos.invariants import FINAL, Findings
+from settlement.chaos.invariants import FINAL, Findings, told_once
 from settlement.models import Transfer
 from webhooks.models import OUTSTANDING, Delivery
 
@@ -23,7 +23,7 @@ def check(found: Findings, partner_id: uuid.UUID) -> None:
     found.check(verdict.ok, f"the ledger does not verify: {verdict.problems[:2]}")
     with tenancy.platform_scope(actor="command:chaos"):
         _sealed(found, partner_id)
-        _once(found, partner_id)
+        told_once(found, partner_id)
         held = Hold.objects.filter(partner_id=partner_id, remaining_minor__gt=0).count()
         found.check(held == 0, f"{held} holds are still open")
         stuck = Transfer.objects.filter(partner_id=partner_id).exclude(state__in=[*FINAL, "cancelled", "reconciled"]).count()
@@ -42,20 +42,3 @@ def _sealed(found: Findings, partner_id: uuid.UUID) -> None:
         )
         unsealed = cursor.fetchone()[0]
     found.check(unsealed == 0, f"{unsealed} transactions are not sealed")
-
-
-def _once(found: Findings, partner_id: uuid.UUID) -> None:
-    """Events that can happen once in a life did; none waits, none is parked."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(*) FROM kernel_outbox_event WHERE partner_id = %s AND (handled_at IS NULL OR parked_at IS NOT NULL)", [partner_id]
-        )
-        lost = cursor.fetchone()[0]
-        cursor.execute(
-            "SELECT count(*) FROM (SELECT 1 FROM kernel_outbox_event WHERE partner_id = %s AND event_type IN ('payment.recorded',"
-            " 'transfer.accepted', 'transfer.settled', 'transfer.returned') GROUP BY aggregate_id, event_type HAVING count(*) > 1) AS twice",
-            [partner_id],
-        )
-        twice = cursor.fetchone()[0]
-    found.check(lost == 0, f"{lost} events were never told")
-    found.check(twice == 0, f"{twice} things had an event of their life told twice")
