@@ -20,6 +20,7 @@ from ledger.errors import as_problems
 from ledger.models import Layer
 from ledger.services import accounts, arrays, wire
 from payos.kernel import clock, ids, tenancy
+from payos.kernel.db import prepared
 from payos.kernel.errors import Problem
 
 LARGEST_BATCH = 20_000
@@ -212,10 +213,7 @@ def _execute(parameters: wire.Parameters, alone: bool) -> list[wire.Row]:
     with as_problems(), connection.wrap_database_errors:
         if settings.EMBEDDED and alone and raw.autocommit:
             return wire.prepared(raw, parameters)
-        if settings.EMBEDDED and raw.prepare_threshold is None:
-            # Django's cursors bind on the client and are not touched by this.
-            raw.prepare_threshold = 5
-        return wire.through_cursor(raw, parameters)
+        return prepared.cursor(connection).execute(wire.CALL, parameters).fetchall()
 
 
 def _claims() -> str:

@@ -31,10 +31,6 @@ DONE = frozenset({pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK})
 _prepared: weakref.WeakSet[psycopg.Connection[Any]] = weakref.WeakSet()
 
 
-def through_cursor(raw: psycopg.Connection[Any], parameters: Parameters) -> list[Row]:
-    return psycopg.Cursor(raw).execute(CALL, parameters).fetchall()
-
-
 def prepared(raw: psycopg.Connection[Any], parameters: Parameters) -> list[Row]:
     """For a connection that commits by itself: the call is its own transaction."""
     values = [None if value is None else value.encode() for value in parameters]

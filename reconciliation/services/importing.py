@@ -171,10 +171,9 @@ class _Reader:
             self.first = min(self.first or day, day)
             self.last = max(self.last or day, day)
             batch, fee, amount = _processor(line)
-            content = content_of(line, day)
-            self.seen[content] = occurrence = self.seen.get(content, 0) + 1
+            content, occurrence = identify(line, day, self.seen)
             yield (
-                ids.uuid7(), day, line.booking_date, amount, line.currency if is_currency(line.currency) else statement.currency,
+                ids.uuid7(), day, line.booking_date, amount, currency_of(line, statement.currency),
                 clean(line.reference), json.dumps(line.references), clean(line.counterparty), clean(line.description),
                 line.type_code[:40], batch, fee, clean(line.raw), content, occurrence,
             )  # fmt: skip
@@ -211,6 +210,17 @@ def _processor(line: Line) -> tuple[str, int | None, int]:
 
 def clean(text: str) -> str:
     return text.replace("\x00", "")[:TEXT_LIMIT]
+
+
+def currency_of(line: Line, otherwise: str) -> str:
+    return line.currency if is_currency(line.currency) else otherwise
+
+
+def identify(line: Line, day: date, seen: dict[uuid.UUID, int]) -> tuple[uuid.UUID, int]:
+    """By what a line is known again, in this file and in the next: its content, and the how-manieth of its statement it is."""
+    content = content_of(line, day)
+    seen[content] = seen.get(content, 0) + 1
+    return content, seen[content]
 
 
 def content_of(line: Line, day: date) -> uuid.UUID:

@@ -19,10 +19,10 @@ from ingestion.services import path_of
 from operations.services import open_case
 from payos.kernel import ids, locks, sqlfile
 from payos.kernel.errors import Problem
-from payos.kernel.money import display, is_currency
+from payos.kernel.money import display
 from reconciliation.models import BankAccount, Statement, StatementLine
 from reconciliation.services.deciding import explained
-from reconciliation.services.importing import CHUNK, clean, content_of, find_account
+from reconciliation.services.importing import CHUNK, clean, currency_of, find_account, identify
 
 SAMPLES = 50
 #: More lines than this are compared all the same, and shown by number only.
@@ -128,9 +128,8 @@ class _Reading:
         if day is None:
             known = Statement.objects.filter(file_sha256=self.file.sha256, account=account).order_by("id").first()
             day = known.on if known else self.file.created_at.date()
-        content = content_of(line, day)
-        self.seen[content] = occurrence = self.seen.get(content, 0) + 1
-        currency = line.currency if is_currency(line.currency) else account.currency
+        content, occurrence = identify(line, day, self.seen)
+        currency = currency_of(line, account.currency)
         self.lines += 1
         self.waiting.append((account.pk, content, occurrence, day, line.amount_minor, currency, *map(clean, (line.reference, line.counterparty, line.description, line.raw))))
         if len(self.waiting) >= CHUNK:
