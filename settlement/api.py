@@ -16,8 +16,8 @@ from rest_framework.response import Response
 from payos.kernel.api import PayosAPIView, body_object, field_error, get_or_404
 from payos.kernel.errors import Problem
 from payos.kernel.parsing import StrictJSONParser
-from settlement import callbacks, events, services
-from settlement.models import RoutingDecision, Transfer, TransferBatch
+from settlement import callbacks, events, selectors, services
+from settlement.models import Transfer, TransferBatch
 from settlement.models.transfer import STATES
 
 PAGES = [
@@ -134,7 +134,7 @@ class TransferDetail(PayosAPIView):
     def get(self, request: Request, transfer_id: str) -> Response:
         transfer = _find(self, transfer_id)
         shown = events.show(transfer)
-        decision = RoutingDecision.objects.filter(transfer=transfer).order_by("-id").first()
+        decision = selectors.decisions_of(transfer).first()
         if decision:
             shown["routing"] = {"rail": decision.rail_code, "chosen": decision.chosen, "rejected": decision.rejected}
         shown["submissions"] = [
