@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -110,7 +112,7 @@ def _draft(item: Mapping[str, Any], pointer: str, branches: dict[str, uuid.UUID]
         value = item.get(name)
         if value is None:
             return {}
-        written = json.dumps(value, default=str) if isinstance(value, Mapping) else ""
+        written = json.dumps(value, default=_plain) if isinstance(value, Mapping) else ""
         if not written or len(written) > METADATA_LIMIT:
             bad(name, "object", f"must be an object of at most {METADATA_LIMIT // 1024} KB")
             return {}
@@ -147,6 +149,11 @@ def _draft(item: Mapping[str, Any], pointer: str, branches: dict[str, uuid.UUID]
         amount, currency, {}, "", text("rail", 40), protocol, mapping("protocol_metadata"), urgency, text("reference", 120),
         text("description", 140), mapping("metadata"), branches.get(code), within,
     )
+
+
+def _plain(value: Any) -> Any:
+    """A partner's own numbers stay numbers; the API reads them as decimals. What no float holds stays as it was written."""
+    return float(value) if isinstance(value, Decimal) and math.isfinite(float(value)) else str(value)
 
 
 @transaction.atomic
