@@ -101,7 +101,7 @@ def test_what_a_person_set_aside_stays_set_aside_and_becomes_a_case(file, partne
 
 
 def test_a_line_that_another_file_brought_too_stays(file, partner):
-    content = "Datum;Betrag;Text;Ref\n03.04.2026;10,00;rent;R-1\n".encode()
+    content = b"Datum;Betrag;Text;Ref\n03.04.2026;10,00;rent;R-1\n"
     other, _ = services.receive_file(content=io.BytesIO(content), name="other.csv", partner_id=partner.pk, profile_name="bank")
     other = services.process_file(file=other)
     assert other.facts["new_lines"] == 0
