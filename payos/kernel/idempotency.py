@@ -44,7 +44,8 @@ def fingerprint(request: Request) -> str:
     digest = hashlib.sha256(f"{request.method} {request.get_full_path()}\n".encode())
     if str(request.content_type or "").lower().startswith("multipart/"):
         # Clients draw a new boundary for every try: the same parts are the same request, whatever stands between them.
-        parts = sorted((name, [_describe(value) for value in values]) for name, values in request.data.lists())
+        form: Any = request.data
+        parts = sorted((name, [_describe(value) for value in values]) for name, values in form.lists())
         digest.update(json.dumps(parts).encode())
         return digest.hexdigest()
     try:
