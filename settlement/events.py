@@ -38,7 +38,7 @@ def show(transfer: Any, rail_code: str = "") -> dict[str, Any]:
         "batch": ids.encode("bat", transfer.batch_id) if transfer.batch_id else None,
         "next_window": transfer.window_at.isoformat(),
         "expected_settlement": transfer.expected_at.isoformat() if transfer.expected_at else None,
-        "next_attempt_at": transfer.next_attempt_at.isoformat() if transfer.next_attempt_at else None,
+        "next_attempt_at": transfer.next_attempt_at.isoformat() if transfer.next_attempt_at and transfer.state == "queued" else None,
         "attempts": transfer.attempts,
         "failure_code": transfer.failure_code or None,
         "failure_detail": transfer.failure_detail or None,

@@ -175,7 +175,7 @@ def _accept(partner: Partner, livemode: bool, items: Sequence[TransferIn], batch
         "bank_reference": "", "failure_code": "", "failure_detail": "",
     }  # fmt: skip
     rows: list[dict[str, Any]] = []
-    decisions: dict[int, RoutingDecision] = {}  # the router answers equal facts with one object, which it keeps
+    decisions: dict[tuple[Any, ...], RoutingDecision] = {}  # the router answers equal facts with one object, which it keeps
     postings: list[Posting] = []
     accounts: dict[str, tuple[uuid.UUID, uuid.UUID]] = {}
     refused: list[dict[str, Any]] = []
@@ -192,11 +192,13 @@ def _accept(partner: Partner, livemode: bool, items: Sequence[TransferIn], batch
         if item.currency not in accounts:
             accounts[item.currency] = hold_accounts(partner.pk, livemode, item.currency)
         available, transit = accounts[item.currency]
-        why = decisions.get(id(decision))
+        alike = (id(decision), item.rail, item.within_minutes)
+        why = decisions.get(alike)
         if why is None:
-            why = decisions[id(decision)] = RoutingDecision(
-                partner_id=partner.pk, livemode=livemode, created_at=now, rail_code=rail.code, chosen=decision.chosen, rejected=decision.rejected
-            )
+            why = decisions[alike] = RoutingDecision(
+                partner_id=partner.pk, livemode=livemode, created_at=now, rail_code=rail.code, chosen=decision.chosen | _asked(item),
+                rejected=decision.rejected,
+            )  # fmt: skip
         posting = Posting(
             "transfer.held",
             [Leg(available, item.amount_minor, Layer.PENDING), Leg(transit, -item.amount_minor, Layer.PENDING)],
@@ -222,6 +224,11 @@ def _accept(partner: Partner, livemode: bool, items: Sequence[TransferIn], batch
         bulk.insert_rows(Transfer, [row | {"destination": crypto.encrypt(row["destination"])} for row in rows], [*rows[0], *same], same)
         events.tell_accepted(rows, same, {rail.pk: rail.code for rail in facts.rails.values()})
     return [same | row for row in rows]
+
+
+def _asked(item: TransferIn) -> dict[str, Any]:
+    """What the partner insists on; a later rail is held to it as the first one was."""
+    return {name: value for name, value in (("asked_rail", item.rail), ("asked_within_minutes", item.within_minutes)) if value}
 
 
 def _hold(partner: Partner, livemode: bool, items: Sequence[TransferIn], postings: Sequence[Posting]) -> None:

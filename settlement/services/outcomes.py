@@ -250,13 +250,16 @@ class _Counted:
 
 def _another_rail(work: _Work, transfer: Transfer, rail: Rail) -> Rail | None:
     """The next rail that can take it, with the reasons kept beside those of the first."""
+    asked = transfer.decision.chosen if transfer.decision else {}
+    if asked.get("asked_rail"):
+        return None
     facts = snapshot.take(transfer.partner_id)
     tried = set(Submission.objects.filter(transfer=transfer).values_list("rail__code", flat=True)) | {rail.code}
     if len(tried) >= 3:
         return None
     wanted = routing.Wanted(
         str(transfer.pk), transfer.amount_minor, transfer.currency, transfer.destination_type, transfer.urgency, transfer.protocol,
-        excluded=frozenset(tried),
+        within_minutes=asked.get("asked_within_minutes"), excluded=frozenset(tried),
     )  # fmt: skip
     decision = routing.route(facts.views, wanted)
     if decision.rail is None:

@@ -262,6 +262,29 @@ def test_another_rail_after_a_failure_says_why_and_when(api, bank, rail, funded)
         assert [one.rail_code for one in selectors_of.decisions_of(Transfer.objects.get())] == ["second", "sandbox"]
 
 
+@pytest.mark.parametrize("asked", [{"rail": "sandbox"}, {"within_minutes": 60}])
+def test_what_a_transfer_insists_on_binds_the_rail_after_a_failure_too(api, bank, rail, funded, asked):
+    with tenancy.platform_scope():
+        second = Rail.objects.create(
+            code="second", name="Second", adapter="sandbox", currencies=["USD"], destination_types=["us_bank"], cost_fixed_minor=50, speed_minutes=120,
+            config=rail.config,
+        )  # fmt: skip
+        WindowRule.objects.create(rail=second, frequency="continuous")
+    made = api.post("/v1/transfers/batch", {"transfers": [order(account="9700000016"), order(account="9700000016", **asked)]}).json()
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and api.get(f"/v1/transfers/batch/{made['id']}").json()["status"] != "completed_with_errors":
+        services.close_due_windows()
+        for code in ("sandbox", "second"):
+            services.execute_rail(rail_code=code)
+        with tenancy.platform_scope():
+            Submission.objects.filter(outcome__in=["intent", "sent", "unknown"]).update(ask_at=clock.now())
+        services.ask_due()
+    rows = api.get(f"/v1/transfers/batch/{made['id']}/items").json()["data"]
+    free, bound = sorted(rows, key=lambda row: row["row"])
+    assert (free["rail"], free["status"], bound["rail"], bound["status"]) == ("second", "failed", "sandbox", "failed")
+    assert bound["next_attempt_at"] is None and available(funded).available_minor == 10_000_000
+
+
 def test_values_that_python_takes_for_equal_stay_themselves(api, rail, funded):
     """Columns that are the same in a whole list are written once: 1 and true are equal to Python and not to a partner."""
     items = [order(reference=f"{n}", metadata={"flag": value}) for n, value in enumerate([1, True, 1.0])]
