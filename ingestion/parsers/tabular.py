@@ -26,6 +26,7 @@ from ingestion.parsers.records import (
     StatementStart,
     clip,
 )
+from ingestion.parsers.tabular_fast import quick
 from ingestion.parsers.values import direction
 
 #: A row with its 1-based number in the file. Every cell is text: a reader turns numbers and dates into it.
@@ -103,10 +104,21 @@ class Table:
         first = wanted is None
         loose: list[Reject | Flag] = []
         seen: set[str] = set()
+        read = quick(self)
+        unique, at_account = self.unique_at is not None, self.at_account
+        account = self.default_account
         for number, row in self.rows():
-            if not any(row):
+            item = read(number, row) if read is not None else None
+            if item is not None:
+                # Most lines are of the statement that is open, and nothing else is to be asked.
+                if state is not None and not unique and at_account is None and item.currency == state.currency and state.account == account:
+                    state.add(item)
+                    yield item
+                    continue
+            elif not any(row):
                 continue
-            item = self._row(number, row)
+            else:
+                item = self._row(number, row)
             if not isinstance(item, Line):
                 if first and item is not None:
                     if state is None and len(loose) < 1000:
@@ -129,8 +141,8 @@ class Table:
                     continue
                 if len(seen) < MAX_UNIQUE:
                     seen.add(key_text)
-            account = _cell(row, self.at_account) or self.default_account
-            key = (account, item.currency)
+            own = _cell(row, at_account) or account
+            key = (own, item.currency)
             if wanted is None:
                 wanted = self.first_key = key
             if key != wanted:
@@ -141,8 +153,8 @@ class Table:
                     continue
                 yield Flag(number, "mixed", f"more than {MAX_KEYS} accounts or currencies in one file; this line stays with the first")
             if state is None:
-                state = _State(account, item.currency)
-                yield StatementStart(account, item.currency, position=number)
+                state = _State(own, item.currency)
+                yield StatementStart(own, item.currency, position=number)
                 if first:
                     for text in self.layout.assumed:
                         yield Flag(self.layout.header_row + 1, "assumed", text)
@@ -208,7 +220,7 @@ class Table:
                     row[at_party].strip() if at_party is not None else "", description,
                     row[at_type].strip() if at_type is not None else "", "\t".join(row[: self.width]), number,
                     row[at_account].strip() if at_account is not None else "", (),
-                    self._extra(row, exponent) if self.extras else None)  # fmt: skip
+                    self.extra(row, exponent) if self.extras else None)  # fmt: skip
 
     def _currency(self, text: str) -> tuple[str, int, int | None]:
         """Currency, its places, and the places that amounts in minor units were written with."""
@@ -289,7 +301,7 @@ class Table:
             days[text] = day
         return day
 
-    def _extra(self, row: list[str], exponent: int) -> dict[str, object] | None:
+    def extra(self, row: list[str], exponent: int) -> dict[str, object] | None:
         extra: dict[str, object] = {}
         for name, place, is_amount in self.extras:
             text = row[place].strip()
@@ -334,6 +346,7 @@ class _State:
         self.lines = self.sum = self.unread = 0
         self.first: date | None = None
         self.last: date | None = None
+        self.seen: date | None = None
         self.balances = 0
         self.first_balance = self.first_amount = self.last_balance = self.last_amount = 0
         self.up = self.down = True
@@ -343,7 +356,8 @@ class _State:
         self.lines += 1
         self.sum += line.amount_minor
         day = line.booking_date
-        if day is not None:
+        if day is not None and day is not self.seen:
+            self.seen = day
             self.first = day if self.first is None or day < self.first else self.first
             self.last = day if self.last is None or day > self.last else self.last
         balance = line.extra.get("balance_minor") if line.extra else None
