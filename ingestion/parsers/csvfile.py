@@ -25,7 +25,7 @@ from ingestion.parsers.textio import sniff_encoding
 VERSION = "3"
 HEAD = 1 << 18
 MAX_LINE = 1 << 20
-BLOCK = 1 << 17
+BLOCK = 1 << 14
 DELIMITERS = ",;\t|"
 
 _KEPT_AS_TEXT = re.compile(r'(?<![^,;\t|\r\n])="')
@@ -90,10 +90,10 @@ class _Lines:
         self.done = 0  # lines that belong to rows that are complete
         self.kept: deque[tuple[int, str]] = deque()
 
-    def blocks(self) -> Iterator[Iterator[str]]:
+    def blocks(self) -> Iterator[str]:
+        """Text in blocks of whole lines."""
         read = self.text.read
         rest = ""
-        count = 0
         while True:
             data = read(BLOCK)
             if data[-1:] == "\r":  # its line feed may still come
@@ -103,11 +103,15 @@ class _Lines:
             block, rest = self._cut(rest + data, last=not data)
             if self.problem or (not block and not data):
                 return
-            if not block:
-                continue
-            if '="' in block:  # ="00012" keeps a spreadsheet from dropping the zeros
-                block = _KEPT_AS_TEXT.sub('"', block)
-            while self.kept and len(self.kept) > 1 and self.kept[1][0] <= self.done:
+            if block:
+                # ="00012" keeps a spreadsheet from dropping the zeros
+                yield _KEPT_AS_TEXT.sub('"', block) if '="' in block else block
+
+    def keep(self, blocks: Iterable[str], done: int) -> Iterator[Iterator[str]]:
+        """The lines of blocks, which stay at hand until their rows are complete."""
+        count = self.done = done
+        for block in blocks:
+            while len(self.kept) > 1 and self.kept[1][0] <= self.done:
                 self.kept.popleft()
             self.kept.append((count, block))
             yield iter(io.StringIO(block, newline=""))
@@ -153,32 +157,62 @@ class _Source:
 
     def rows(self) -> Iterable[Row]:
         """Rows with the number of their first physical line, those after the line `start`."""
+        return chain.from_iterable(self._batches())
+
+    def _batches(self) -> Iterator[Iterable[Row]]:
+        """Blocks in which every line is a row, all at once; from the first that is not so, row by row."""
         self.file.seek(0)
         lines = _Lines(self.file, self.encoding)
-        source = chain.from_iterable(lines.blocks())
+        blocks = lines.blocks()
         start = self.start
-        done = before = 0  # lines of complete rows, and lines that earlier readers took
+        done = 0
         try:
-            reader = csv.reader(source, delimiter=self.delimiter, skipinitialspace=True)
-            while True:
-                try:
-                    for row in reader:
-                        end = before + reader.line_num
-                        if end - done > 1 and self._swallowed(row, taken := lines.between(done, end)):
-                            yield from self._apart(taken, done, start)
-                        elif done >= start:
-                            yield done + 1, row
-                        done = lines.done = end
+            for block in blocks:
+                rows = self._plain(block)
+                if rows is None:
+                    yield self._one_by_one(lines, chain([block], blocks), done)
                     break
-                except csv.Error:
-                    end = before + reader.line_num
-                    yield from self._apart(lines.between(done, end), done, start)
-                    done = lines.done = before = end
-                    reader = csv.reader(source, delimiter=self.delimiter, skipinitialspace=True)
+                first, done = done, done + len(rows)
+                if done > start:
+                    yield zip(range(max(first, start) + 1, done + 1), islice(rows, max(0, start - first), None), strict=True)
         finally:
             with suppress(ValueError):  # whoever asked gave up and closed the file
                 lines.text.detach()
         self.problem = lines.problem
+
+    def _plain(self, block: str) -> list[list[str]] | None:
+        """The rows of a block, if each is one line and none goes on after it."""
+        reader = csv.reader(io.StringIO(block, newline=""), delimiter=self.delimiter, skipinitialspace=True)
+        try:
+            rows = list(reader)
+        except csv.Error:
+            return None
+        if '"' in block:
+            last = max(block.rfind("\n", 0, -2), block.rfind("\r", 0, -2)) + 1
+            if len(rows) != reader.line_num or block.count('"', last) % 2:
+                return None
+        return rows
+
+    def _one_by_one(self, lines: _Lines, blocks: Iterable[str], done: int) -> Iterator[Row]:
+        source = chain.from_iterable(lines.keep(blocks, done))
+        start = self.start
+        before = done  # lines that earlier readers took
+        reader = csv.reader(source, delimiter=self.delimiter, skipinitialspace=True)
+        while True:
+            try:
+                for row in reader:
+                    end = before + reader.line_num
+                    if end - done > 1 and self._swallowed(row, taken := lines.between(done, end)):
+                        yield from self._apart(taken, done, start)
+                    elif done >= start:
+                        yield done + 1, row
+                    done = lines.done = end
+                return
+            except csv.Error:
+                end = before + reader.line_num
+                yield from self._apart(lines.between(done, end), done, start)
+                done = lines.done = before = end
+                reader = csv.reader(source, delimiter=self.delimiter, skipinitialspace=True)
 
     def _apart(self, taken: list[str], done: int, start: int) -> Iterator[Row]:
         for number, text in enumerate(taken, done + 1):
