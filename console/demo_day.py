@@ -7,11 +7,7 @@ and then), statements through the importer, and the queue holds what reconciliat
 from __future__ import annotations
 
 import io
-import json
 import random
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -20,6 +16,7 @@ from django.conf import settings
 from django.db import transaction
 
 from console import rollups
+from console.dayparts import ask_bank, settle
 from ingestion import services as ingestion
 from ingestion.models import Payment, PaymentStaging
 from ledger import sealing
@@ -30,8 +27,7 @@ from payos.kernel.money import to_decimal_str
 from reconciliation import services as reconciliation
 from reconciliation.models import BankAccount
 from settlement import services as settlement
-from settlement.models import Rail, Submission, Transfer
-from settlement.models.transfer import OPEN_STATES
+from settlement.models import Rail, Transfer
 
 DAYS = 14
 PAYMENTS, TRANSFERS = 600, 60
@@ -47,11 +43,6 @@ FAULTS = {
     "wrong_amount": 0.05, "statement_line_missing": 0.05, "narrative_garbled": 0.08, "hang_seconds": 0.3,
 }  # fmt: skip
 COLLECTIONS = "KCB-0451-2207"
-
-
-class NoBank(Problem):
-    def __init__(self, url: str) -> None:
-        super().__init__("unavailable", f"No sandbox bank answers at {url}: leave `make run` running and start this in a second terminal.")
 
 
 def play(*, seed: int, progress: Callable[[str], None]) -> dict[str, int]:
@@ -70,7 +61,8 @@ def play(*, seed: int, progress: Callable[[str], None]) -> dict[str, int]:
         _bank(rail, "PUT", "/faults", {**FAULTS, "seed": seed})
         try:
             made = _transfers(people, rng, progress)
-            _wait(rail, made, progress)
+            if left := settle(rail=rail, mine=Transfer.objects.filter(pk__in=made), seconds=LONGEST_SECONDS, progress=progress):
+                progress(f"{left} transfers are still under way: the clock goes on with them")
         finally:
             _bank(rail, "PUT", "/faults", {})
         _statements(rail, progress)
@@ -92,18 +84,7 @@ def play(*, seed: int, progress: Callable[[str], None]) -> dict[str, int]:
 
 
 def _bank(rail: Rail, method: str, path: str, body: object = None) -> bytes:
-    url = str(rail.config.get("url") or settings.SANDBOX_URL)
-    request = urllib.request.Request(
-        url + path, None if body is None else json.dumps(body).encode(), method=method,
-        headers={"Authorization": "Bearer sandbox-key", "Content-Type": "application/json"},
-    )  # fmt: skip
-    try:
-        with urllib.request.urlopen(request, timeout=20) as answer:  # nosec B310 # the sandbox bank's address from our own settings
-            return bytes(answer.read())
-    except urllib.error.HTTPError:
-        raise
-    except OSError:
-        raise NoBank(url) from None
+    return ask_bank(str(rail.config.get("url") or settings.SANDBOX_URL), method, path, body)
 
 
 def _payments(people: dict[str, Any], rng: random.Random, progress: Callable[[str], None]) -> None:
@@ -191,25 +172,6 @@ def _mx(rng: random.Random) -> dict[str, str]:
     body = f"002010{rng.randrange(10**11):011d}"
     check = (10 - sum(int(digit) * weight % 10 for digit, weight in zip(body, (3, 7, 1) * 6, strict=False)) % 10) % 10
     return {"type": "clabe", "clabe": f"{body}{check}", "holder_name": "Demo Receiver"}
-
-
-def _wait(rail: Rail, made: list[Any], progress: Callable[[str], None]) -> None:
-    """The clock settles them; where none ticks, this does."""
-    deadline = time.monotonic() + LONGEST_SECONDS
-    mine = Transfer.objects.filter(pk__in=made)
-    told = 0
-    while waiting := mine.filter(state__in=OPEN_STATES).count():
-        if time.monotonic() > deadline:
-            progress(f"{waiting} transfers are still under way: the clock goes on with them")
-            return
-        settlement.close_due_windows()
-        settlement.execute_rail(rail_code=rail.code)
-        Submission.objects.filter(transfer__in=made, outcome__in=["sent", "unknown"]).update(ask_at=clock.now())
-        settlement.ask_due()
-        if waiting != told:
-            progress(f"{waiting} transfers under way")
-            told = waiting
-        time.sleep(0.5)
 
 
 def _statements(rail: Rail, progress: Callable[[str], None]) -> None:

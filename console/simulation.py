@@ -16,7 +16,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -26,6 +25,7 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
+from console.dayparts import ask_bank, settle
 from ingestion import services as ingestion
 from ingestion.models import PaymentStaging
 from ledger import sealing, verify
@@ -36,7 +36,7 @@ from payos.kernel import clock, outbox, tenancy
 from reconciliation import services as reconciliation
 from reconciliation.models import BankAccount, Discrepancy, Match, StatementLine
 from settlement import services as settlement
-from settlement.models import Rail, Submission, Transfer, WindowRule
+from settlement.models import Rail, Transfer, WindowRule
 from settlement.models.transfer import OPEN_STATES
 
 FAULTS = {
@@ -87,12 +87,7 @@ class Bank:
         self.url = f"http://127.0.0.1:{port.read_text().strip()}"
 
     def call(self, method: str, path: str, body: object = None) -> bytes:
-        request = urllib.request.Request(
-            self.url + path, None if body is None else json.dumps(body).encode(), method=method,
-            headers={"Authorization": "Bearer sandbox-key", "Content-Type": "application/json"},
-        )  # fmt: skip
-        with urllib.request.urlopen(request, timeout=60) as answer:  # nosec B310 # the bank that this process started, on loopback
-            return bytes(answer.read())
+        return ask_bank(self.url, method, path, body)
 
 
 @contextlib.contextmanager
@@ -116,7 +111,7 @@ def simulate(*, seed: int, partner_count: int, payments: int, transfers: int, pr
         sandbox.call("PUT", "/faults", {**FAULTS, "seed": seed})
         made = _transfers(people, rail, transfers, rng, progress)
         day.transfers = len(made)
-        _settle(rail, made, progress)
+        settle(rail=rail, mine=Transfer.objects.filter(rail=rail), seconds=LONGEST_SECONDS, progress=progress)
         sandbox.call("PUT", "/faults", {})
         account = _statement(sandbox, rail, progress)
         progress("reconciliation")
@@ -170,26 +165,6 @@ def _order(rail: Rail, rng: random.Random) -> dict[str, Any]:
         "destination": {"type": "us_bank", "routing_number": "021000021", "account_number": str(rng.randrange(10**8, 10**9)),
                         "account_type": "checking", "holder_name": "Day Receiver"},
     }  # fmt: skip
-
-
-def _settle(rail: Rail, made: list[uuid.UUID], progress: Callable[[str], None]) -> None:
-    """What the clock would do, until nothing of the day is open."""
-    deadline, told = time.monotonic() + LONGEST_SECONDS, 0.0
-    mine = Transfer.objects.filter(rail=rail)
-    while time.monotonic() < deadline:
-        settlement.close_due_windows()
-        settlement.execute_rail(rail_code=rail.code)
-        settlement.ask_due()
-        waiting = mine.filter(state__in=OPEN_STATES).count()
-        if not waiting:
-            return
-        if time.monotonic() - told > 5:
-            told = time.monotonic()
-            progress(f"{waiting:,} transfers open")
-        # A day has hours for its waiting times; the simulation has not.
-        mine.filter(state="queued").update(next_attempt_at=clock.now(), window_at=clock.now())
-        Submission.objects.filter(rail=rail, outcome__in=["intent", "sent", "unknown"]).update(ask_at=clock.now())
-        time.sleep(0.2)
 
 
 def _statement(sandbox: Bank, rail: Rail, progress: Callable[[str], None]) -> BankAccount:

@@ -16,7 +16,6 @@ from unfold.decorators import action, display
 
 from payos.kernel import clock, ids, tenancy
 from payos.kernel.admin import ReadOnlyModelAdmin, needs, pretty
-from payos.kernel.errors import Problem
 from payos.kernel.forms import ReasonForm
 from webhooks import admin_debug, replays, selectors, services
 from webhooks import render as rendering
@@ -124,10 +123,7 @@ class EndpointAdmin(ReadOnlyModelAdmin):
         dialog=_dialog("New webhook endpoint", "The secret is shown once, right after this.", NewEndpointForm, "Register it"),
     )  # fmt: skip
     def new_endpoint(self, request: HttpRequest, form: NewEndpointForm) -> HttpResponse:
-        try:
-            endpoint, secret = services.endpoint_create(partner=form.cleaned_data["partner"], livemode=form.live(), **form.values())
-        except Problem as problem:
-            return _said(request, problem, reverse("admin:webhooks_endpoint_changelist"))
+        endpoint, secret = services.endpoint_create(partner=form.cleaned_data["partner"], livemode=form.live(), **form.values())
         return _shown_once(request, endpoint, secret)
 
     @action(
@@ -135,41 +131,34 @@ class EndpointAdmin(ReadOnlyModelAdmin):
         dialog=_dialog("Change the endpoint", "It holds for everything that is sent from now on.", ChangeEndpointForm, "Change it"),
     )  # fmt: skip
     def change_endpoint(self, request: HttpRequest, form: ChangeEndpointForm, object_id: str) -> HttpResponse:
-        return _act(request, object_id, lambda key: services.endpoint_update(endpoint_id=key, **form.values()), "The endpoint is changed.")
+        services.endpoint_update(endpoint_id=uuid.UUID(object_id), **form.values())
+        return _done(request, object_id, "The endpoint is changed.")
 
     @action(
         description="Enable", icon="play_arrow", permissions=["work"],
         dialog=_dialog("Enable the endpoint", "Events are sent to it again.", EnableForm, "Enable it"),
     )  # fmt: skip
     def enable(self, request: HttpRequest, form: EnableForm, object_id: str) -> HttpResponse:
-        def act(key: uuid.UUID) -> str:
-            with tenancy.acting(reason=form.cleaned_data["reason"]):
-                _, count = services.endpoint_enable(endpoint_id=key, replay=form.cleaned_data["replay"])
-            return f"The endpoint is on; {count:,} deliveries are owed again."
-
-        return _act(request, object_id, act)
+        with tenancy.acting(reason=form.cleaned_data["reason"]):
+            _, count = services.endpoint_enable(endpoint_id=uuid.UUID(object_id), replay=form.cleaned_data["replay"])
+        return _done(request, object_id, f"The endpoint is on; {_owed(count)}")
 
     @action(
         description="Disable", icon="pause", permissions=["manage"],
         dialog=_dialog("Disable the endpoint", "Nothing is sent to it; what it misses can be replayed for 30 days.", ReasonForm, "Disable it"),
     )  # fmt: skip
     def disable(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
-        def act(key: uuid.UUID) -> None:
-            with tenancy.acting(reason=form.cleaned_data["reason"]):
-                services.endpoint_disable(endpoint_id=key)
-
-        return _act(request, object_id, act, "The endpoint is off.")
+        with tenancy.acting(reason=form.cleaned_data["reason"]):
+            services.endpoint_disable(endpoint_id=uuid.UUID(object_id))
+        return _done(request, object_id, "The endpoint is off.")
 
     @action(
         description="Rotate secret", icon="autorenew", permissions=["manage"],
         dialog=_dialog("Rotate the secret", "For a day both secrets sign. The new one is shown once.", ReasonForm, "Rotate it"),
     )  # fmt: skip
     def rotate(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
-        try:
-            with tenancy.acting(reason=form.cleaned_data["reason"]):
-                endpoint, secret = services.secret_rotate(endpoint_id=uuid.UUID(object_id))
-        except Problem as problem:
-            return _said(request, problem, reverse("admin:webhooks_endpoint_changelist"))
+        with tenancy.acting(reason=form.cleaned_data["reason"]):
+            endpoint, secret = services.secret_rotate(endpoint_id=uuid.UUID(object_id))
         return _shown_once(request, endpoint, secret)
 
     @action(
@@ -177,45 +166,36 @@ class EndpointAdmin(ReadOnlyModelAdmin):
         dialog=_dialog("Send again", "The same deliveries under the same ids.", ReplayForm, "Send them again"),
     )  # fmt: skip
     def replay(self, request: HttpRequest, form: ReplayForm, object_id: str) -> HttpResponse:
-        def act(key: uuid.UUID) -> str:
-            given = form.cleaned_data
-            with tenancy.acting(reason=given["reason"]):
-                count = replays.many(
-                    endpoint=Endpoint.objects.get(pk=key),
-                    since=clock.now() - timedelta(hours=given["hours"]),
-                    status=given["status"] or None,
-                    include_missed=given["include_missed"],
-                )
-            return f"{count:,} deliveries are owed again."
-
-        return _act(request, object_id, act)
+        given = form.cleaned_data
+        with tenancy.acting(reason=given["reason"]):
+            count = replays.many(
+                endpoint=Endpoint.objects.get(pk=object_id),
+                since=clock.now() - timedelta(hours=given["hours"]),
+                status=given["status"] or None,
+                include_missed=given["include_missed"],
+            )
+        return _done(request, object_id, _owed(count).capitalize())
 
     @action(
         description="Remove", icon="delete", permissions=["remove"],
         dialog=_dialog("Remove the endpoint", "Nothing is sent to it any more. Its log stays for 30 days.", ReasonForm, "Remove it"),
     )  # fmt: skip
     def remove(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
-        try:
-            with tenancy.acting(reason=form.cleaned_data["reason"]):
-                services.endpoint_delete(endpoint_id=uuid.UUID(object_id))
-            messages.success(request, "The endpoint is removed.")
-        except Problem as problem:
-            messages.error(request, problem.detail)
+        with tenancy.acting(reason=form.cleaned_data["reason"]):
+            services.endpoint_delete(endpoint_id=uuid.UUID(object_id))
+        messages.success(request, "The endpoint is removed.")
         return redirect(reverse("admin:webhooks_endpoint_changelist"))
 
 
-def _act(request: HttpRequest, object_id: str, act: Any, said: str = "") -> HttpResponse:
-    try:
-        told = act(uuid.UUID(object_id))
-        messages.success(request, said or told)
-    except Problem as problem:
-        messages.error(request, " ".join([problem.detail, *(error["detail"] for error in problem.errors)]))
+def _done(request: HttpRequest, object_id: str, said: str) -> HttpResponse:
+    messages.success(request, said)
     return redirect(reverse("admin:webhooks_endpoint_change", args=[object_id]))
 
 
-def _said(request: HttpRequest, problem: Problem, back: str) -> HttpResponse:
-    messages.error(request, problem.detail)
-    return redirect(back)
+def _owed(count: int) -> str:
+    if not count:
+        return "no delivery is owed again."
+    return "1 delivery is owed again." if count == 1 else f"{count:,} deliveries are owed again."
 
 
 def _shown_once(request: HttpRequest, endpoint: Endpoint, secret: str) -> HttpResponse:
@@ -288,12 +268,9 @@ class DeliveryAdmin(ReadOnlyModelAdmin):
     )  # fmt: skip
     def send_again(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
         row = Delivery.objects.select_related("endpoint").get(pk=object_id)
-        try:
-            with tenancy.acting(reason=form.cleaned_data["reason"]):
-                replays.one(endpoint=row.endpoint, delivery=row)
-            messages.success(request, "The delivery is owed again.")
-        except Problem as problem:
-            messages.error(request, problem.detail)
+        with tenancy.acting(reason=form.cleaned_data["reason"]):
+            replays.one(endpoint=row.endpoint, delivery=row)
+        messages.success(request, "The delivery is owed again.")
         return redirect(reverse("admin:webhooks_delivery_change", args=[object_id]))
 
 

@@ -14,7 +14,7 @@ from ledger import services as ledger
 from operations import services as operations
 from operations.case_actions import CaseAction, Outcome, register_case_action
 from operations.models import Case
-from payos.kernel import ids, money, tenancy
+from payos.kernel import ids, money
 from payos.kernel.errors import Problem
 from reconciliation import services
 from reconciliation.models import BankAccount, Match, Rule, StatementLine
@@ -66,17 +66,9 @@ def match_in_part(*, case: Case, user: Any, lines: Sequence[str], items: Sequenc
     if len(picked) != 1 or not items:
         raise Problem("unprocessable", "Pick exactly one line and what it pays for in part.")
     (line,) = picked
-    rest = deciding.residual(lines=picked, items=items)
-    if rest == 0 or (rest > 0) != (line.amount_minor > 0) or abs(rest) >= abs(line.amount_minor):
-        raise Problem("not_balanced", "What is picked must be less than the line and of the same sign.", residual_minor=rest)
-    part, left = services.split_line(line=line, amounts=[line.amount_minor - rest, rest], reason=note)
-    discrepancy = bench.discrepancy_of(case)
-    discrepancy.lines = [key for key in discrepancy.lines if key != str(part.pk)]
-    discrepancy.items = [key for key in discrepancy.items if key not in items]
-    discrepancy.expected_minor, discrepancy.actual_minor = 0, rest
-    discrepancy.save(update_fields=["lines", "items", "expected_minor", "actual_minor"])
-    made = services.match_by_hand(account=account, lines=[part], items=items, note=note)
-    shown = money.display(rest, account.currency)
+    made, left = services.match_in_part(line=line, items=items, note=note)
+    shown = money.display(left.amount_minor, account.currency)
+    operations.restate(case=case, user=user, amount_minor=abs(left.amount_minor), currency=account.currency)
     operations.comment(case=case, user=user, text=f"Matched in part as {made.public_id}; {shown} stay open as {left.public_id}. {note}")
     return f"Matched in part as {made.public_id}; {shown} stay open."
 
@@ -175,16 +167,8 @@ def _take_back_booking(case: Case) -> None:
     done = case.data.get("resolved") or {}
     if "transaction" in done:
         ledger.reverse(transaction_id=ids.decode("txn", done["transaction"]), reason=f"Taken back from {case.public_id}.", kind="reconciliation.adjustment_reversed")
-    _open_again(done["line"], "booked" if "transaction" in done else "ignored", case)
-
-
-def _open_again(public_id: str, expected: str, case: Case) -> None:
-    line = StatementLine.objects.select_for_update(of=("self",)).get(pk=ids.decode("lin", public_id))
-    if line.state != expected:
-        raise Problem("case_not_undoable", f"{public_id} is {line.state} by now: nothing was taken back.")
-    line.state = "open"
-    with tenancy.acting(reason=f"taken back from {case.public_id}"):
-        line.save(update_fields=["state"])
+    line = StatementLine.objects.select_related("account").get(pk=ids.decode("lin", done["line"]))
+    services.reopen_line(line=line, expected="booked" if "transaction" in done else "ignored", reason=f"taken back from {case.public_id}")
 
 
 KINDS = tuple(f"{bench.KINDS}{kind}" for kind in ("missing_settlement", "missing_internal", "amount_mismatch", "duplicate", "fee_variance", "fx_variance", "date_out_of_window", "currency_mismatch", "split_incomplete", "ambiguous"))

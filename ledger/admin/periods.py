@@ -7,7 +7,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -19,7 +18,6 @@ from ledger.models import Period
 from partners.models import Partner
 from payos.kernel import clock
 from payos.kernel.admin import ReadOnlyModelAdmin, needs
-from payos.kernel.errors import Problem
 from payos.kernel.forms import DialogForm, ReasonForm
 
 
@@ -83,15 +81,11 @@ class PeriodAdmin(ReadOnlyModelAdmin):
     )
     def close_period(self, request: HttpRequest, form: CloseForm, object_id: Any = None) -> HttpResponse:
         data = form.cleaned_data
-
-        def act() -> str:
-            period = services.period_close(
-                partner_id=Partner.objects.get(pk=data["partner"]).pk if data["partner"] else None, livemode=data["mode"] == "live",
-                starts_at=_midnight(data["first_day"]), ends_at=_midnight(data["last_day"]) + timedelta(days=1), note=data["note"],
-            )
-            return f"The period {period} is closed."
-
-        return self._told(request, act)
+        period = services.period_close(
+            partner_id=Partner.objects.get(pk=data["partner"]).pk if data["partner"] else None, livemode=data["mode"] == "live",
+            starts_at=_midnight(data["first_day"]), ends_at=_midnight(data["last_day"]) + timedelta(days=1), note=data["note"],
+        )
+        return self._done(request, f"The period {period} is closed.")
 
     @action(description="Ask to reopen", url_path="reopen-row", permissions=["ask"], dialog={
         "title": "Open the period again", "form_class": ReasonForm, "form_submit_text": "Ask",
@@ -109,14 +103,8 @@ class PeriodAdmin(ReadOnlyModelAdmin):
 
     def _reopen(self, request: HttpRequest, form: ReasonForm, object_id: Any) -> HttpResponse:
         period = Period.objects.get(pk=object_id)
-        return self._told(
-            request, lambda: reopening.ask(period=period, reason=form.cleaned_data["reason"], requested_by=request.user)
-        )
+        return self._done(request, reopening.ask(period=period, reason=form.cleaned_data["reason"], requested_by=request.user))
 
-    def _told(self, request: HttpRequest, act: Any) -> HttpResponse:
-        try:
-            with transaction.atomic():
-                messages.success(request, act())
-        except Problem as problem:
-            messages.error(request, problem.detail)
+    def _done(self, request: HttpRequest, said: str) -> HttpResponse:
+        messages.success(request, said)
         return redirect(reverse("admin:ledger_period_changelist"))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -14,7 +13,6 @@ from unfold.decorators import action, display
 from operations import alerts
 from operations.models import Alert, AlertChannel, AlertNotice, AlertRule
 from payos.kernel.admin import PayosModelAdmin, ReadOnlyModelAdmin
-from payos.kernel.errors import Problem
 from payos.kernel.forms import DialogForm
 
 SEVERITY = {"Critical": "danger", "High": "warning", "Medium": "info", "Low": "default"}
@@ -103,12 +101,8 @@ class AlertAdmin(ReadOnlyModelAdmin):
         dialog={"title": "Acknowledge", "description": "You have seen it: it is not escalated.", "form_class": DialogForm, "form_submit_text": "Acknowledge"},
     )
     def acknowledge(self, request: HttpRequest, form: DialogForm, object_id: str) -> HttpResponse:
-        try:
-            with transaction.atomic():
-                alerts.acknowledge(alert=Alert.objects.get(pk=object_id), user=request.user)
-            messages.success(request, "Acknowledged.")
-        except Problem as problem:
-            messages.error(request, problem.detail)
+        alerts.acknowledge(alert=Alert.objects.get(pk=object_id), user=request.user)
+        messages.success(request, "Acknowledged.")
         return redirect(reverse("admin:operations_alert_change", args=[object_id]))
 
 

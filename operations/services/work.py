@@ -144,6 +144,20 @@ def amend_resolution(*, case: Case, user: Any, resolution: str, note: str, data:
 
 
 @transaction.atomic
+def restate(*, case: Case, user: Any, amount_minor: int, currency: str) -> Case:
+    """Part of what the case is about was decided: it goes on about this much."""
+    case = locked(case.pk)
+    before = {"amount_minor": case.amount_minor, "currency": case.currency}
+    case.amount_minor, case.currency = amount_minor, currency
+    case.save(update_fields=["amount_minor", "currency"])
+    CaseEvent.objects.create(
+        case=case, partner_id=case.partner_id, livemode=case.livemode, kind="restated", actor=_actor(user),
+        data={"before": before, "after": {"amount_minor": amount_minor, "currency": currency}},
+    )  # fmt: skip
+    return case
+
+
+@transaction.atomic
 def undo(*, case: Case, user: Any) -> Case:
     """Take back this person's last change of the case; what a resolution did elsewhere is reversed, never erased."""
     case = locked(case.pk)

@@ -96,6 +96,10 @@ class Statement(AuditedState, OptionalTenantModel):
     def reconcile(self) -> None:
         """Every line is matched or explained."""
 
+    @transition(field=state, source="reconciled", target="balanced")
+    def reopen(self) -> None:
+        """One of its lines is open again, or it is read anew."""
+
 
 class StatementLine(OptionalTenantModel):
     """One movement as the bank tells it. The same movement in two statements is one line."""
@@ -142,3 +146,21 @@ class StatementLine(OptionalTenantModel):
 
     def __str__(self) -> str:
         return self.reference or self.description[:60] or self.public_id
+
+
+class LineRepeat(models.Model):
+    """A movement that a second statement brought too: it stays when the first one turns out not to say it."""
+
+    rls = "partner_id"
+
+    id = models.BigAutoField(primary_key=True)
+    partner_id = models.UUIDField(null=True)
+    line = models.ForeignKey(StatementLine, on_delete=models.PROTECT, related_name="repeats", db_constraint=False, db_index=False)
+    statement = models.ForeignKey(Statement, on_delete=models.PROTECT, related_name="+", db_constraint=False)
+
+    class Meta:
+        default_permissions = ()
+        constraints = [models.UniqueConstraint(fields=["line", "statement"], name="reconciliation_repeat_once")]
+
+    def __str__(self) -> str:
+        return f"{self.line_id} in {self.statement_id}"

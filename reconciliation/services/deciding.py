@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection
 from datetime import UTC, datetime, time
 from typing import Any
 
@@ -12,7 +13,7 @@ from ledger.services import Leg, Posted, account_for, post
 from operations.services import resolve_by_cause
 from payos.kernel import clock, locks, tenancy
 from payos.kernel.errors import Problem, register
-from reconciliation.models import BankAccount, Discrepancy, Match, MatchItem, StatementLine
+from reconciliation.models import BankAccount, Discrepancy, Match, MatchItem, Statement, StatementLine
 from reconciliation.services import effects
 
 register("not_balanced", 422, "The two sides do not agree", "Pick until the residual is zero, or write the residual off.")
@@ -98,7 +99,29 @@ def unmatch(*, match: Match, reason: str) -> Match:
     line_ids = list(match.items.filter(line__isnull=False).values_list("line_id", flat=True))
     match.items.update(active=False)
     StatementLine.objects.filter(pk__in=line_ids, state="matched").update(state="open")
+    reopen_statements(line_ids)
     return match
+
+
+def reopen_statements(line_ids: Collection[uuid.UUID]) -> None:
+    """A statement is reconciled while all its lines are decided, and no longer."""
+    held = Statement.objects.select_for_update(of=("self",)).filter(state="reconciled", lines__in=line_ids, lines__state="open")
+    for statement in Statement.objects.filter(pk__in=[one.pk for one in held]).order_by("pk"):
+        statement.reopen()
+        statement.save(update_fields=["state"])
+
+
+@transaction.atomic
+def reopen_line(*, line: StatementLine, expected: str, reason: str) -> StatementLine:
+    """A line that was booked or set aside is open again; whoever booked it has reversed that in this transaction."""
+    line = take(line, reason, "Opening a line again")
+    if line.state != expected:
+        raise Problem("invalid_state", f"{line.public_id} is {line.state} by now: nothing was taken back.")
+    line.state = "open"
+    with tenancy.acting(reason=reason):
+        line.save(update_fields=["state"])
+    reopen_statements([line.pk])
+    return line
 
 
 def take(line: StatementLine, reason: str, what: str) -> StatementLine:

@@ -152,16 +152,17 @@ class _Reader:
         assert self.account is not None
         rows = list(self._rows(statement))
         with connection.cursor() as cursor:
-            cursor.execute(
-                sqlfile.load(__file__, "insert_lines.sql"),
-                {
-                    "now": clock.now(), "account": self.account.pk, "statement": statement.pk,
-                    "partner": self.account.partner_id, "livemode": self.livemode,
-                    **{f"c{n}": [row[n] for row in rows] for n in range(15)},
-                },
-            )  # fmt: skip
-            self.done.new_lines += cursor.rowcount
-            statement.new_lines += cursor.rowcount
+            values = {
+                "now": clock.now(), "account": self.account.pk, "statement": statement.pk,
+                "partner": self.account.partner_id, "livemode": self.livemode,
+                **{f"c{n}": [row[n] for row in rows] for n in range(15)},
+            }  # fmt: skip
+            cursor.execute(sqlfile.load(__file__, "insert_lines.sql"), values)
+            new = cursor.rowcount
+            if new < len(rows):
+                cursor.execute(sqlfile.load(__file__, "insert_repeats.sql"), values)
+            self.done.new_lines += new
+            statement.new_lines += new
         self.done.lines += len(rows)
         self.waiting.clear()
 
@@ -170,10 +171,10 @@ class _Reader:
             day = line.value_date or line.booking_date or statement.on
             self.first = min(self.first or day, day)
             self.last = max(self.last or day, day)
-            batch, fee, amount = _processor(line)
+            batch, fee = processor(line)
             content, occurrence = identify(line, day, self.seen)
             yield (
-                ids.uuid7(), day, line.booking_date, amount, currency_of(line, statement.currency),
+                ids.uuid7(), day, line.booking_date, line.amount_minor, currency_of(line, statement.currency),
                 clean(line.reference), json.dumps(line.references), clean(line.counterparty), clean(line.description),
                 line.type_code[:40], batch, fee, clean(line.raw), content, occurrence,
             )  # fmt: skip
@@ -193,19 +194,23 @@ class _Reader:
         ).exclude(pk=statement.pk).exists():
             statement.on = on
         statement.parser = self.parser[:60]
-        if statement.state != "reconciled":
-            _judge(statement)
+        was_reconciled = statement.state == "reconciled"
+        if was_reconciled:
+            statement.reopen()
+        _judge(statement)
+        if was_reconciled and statement.state == "balanced" and not statement.lines.filter(state="open").exists():
+            statement.reconcile()
         statement.save()
         self.done.statements.append(statement)
         self.statement = None
 
 
-def _processor(line: Line) -> tuple[str, int | None, int]:
-    """Processor reports say gross, fee and net; what reaches the account is the net where the line is a payout item."""
+def processor(line: Line) -> tuple[str, int | None]:
+    """The payout that a processor's line belongs to, and its fee."""
     extra = line.extra or {}
     batch = str(extra.get("payout") or line.references.get("payout") or line.references.get("batch") or "")[:200]
     fee = extra.get("fee_minor")
-    return batch, abs(int(fee)) if isinstance(fee, int) and fee else None, line.amount_minor
+    return batch, abs(int(fee)) if isinstance(fee, int) and fee else None
 
 
 def clean(text: str) -> str:

@@ -1,7 +1,7 @@
 """Reading a kept file again: with a newer reader, another format or another mapping. What would change is shown first.
 
-Nothing is deleted. A line that the new reading does not bring is set aside as `replaced`; one that is matched or booked
-already stays as it is and becomes a case, because a person decided on it.
+Nothing is deleted. A line that the new reading does not bring is set aside as `replaced`, unless another file brought it
+too; one that is decided already (matched, booked, split, set aside) stays as it is and becomes a case.
 """
 
 from __future__ import annotations
@@ -22,11 +22,12 @@ from payos.kernel.errors import Problem
 from payos.kernel.money import display
 from reconciliation.models import BankAccount, Statement, StatementLine
 from reconciliation.services.deciding import explained
-from reconciliation.services.importing import CHUNK, clean, currency_of, find_account, identify
+from reconciliation.services.importing import CHUNK, clean, currency_of, find_account, identify, processor
 
 SAMPLES = 50
 #: More lines than this are compared all the same, and shown by number only.
 MOST_KEPT = 500
+DECIDED = "line_id IS NOT NULL AND kind <> 'elsewhere' AND state <> 'open'"
 
 
 @transaction.atomic
@@ -48,10 +49,24 @@ def retire_lines(*, file: Any, format: str = "", profile: dict[str, Any] | None 
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE reconciliation_statementline l SET state = 'replaced' FROM reconciliation_difference d"
-            " WHERE l.id = d.line_id AND l.state IN ('open', 'ignored') RETURNING l.account_id, l.id"
+            " WHERE l.id = d.line_id AND NOT d.in_place AND l.state = 'open' RETURNING l.account_id, l.id"
         )
         retired = cursor.fetchall()
-        cursor.execute("SELECT line_id FROM reconciliation_difference WHERE line_id IS NOT NULL AND state NOT IN ('open', 'ignored') ORDER BY line_id LIMIT 200")
+        cursor.execute(
+            "UPDATE reconciliation_statementline l SET reference = d.reference, booked_on = d.booked_on, batch_id = d.batch, fee_minor = d.fee"
+            " FROM reconciliation_difference d WHERE l.id = d.line_id AND d.kind = 'changed' AND d.in_place AND l.state = 'open'"
+        )
+        # What another file brought too belongs to that one's statement from now on.
+        cursor.execute(
+            "UPDATE reconciliation_statementline l SET statement_id = d.elsewhere FROM reconciliation_difference d"
+            " WHERE d.kind = 'elsewhere' AND (l.id = d.line_id OR l.part_of_id = d.line_id)"
+        )
+        cursor.execute(
+            "DELETE FROM reconciliation_linerepeat r USING reconciliation_difference d"
+            " WHERE d.kind = 'elsewhere' AND r.line_id = d.line_id AND r.statement_id = d.elsewhere"
+        )
+        cursor.execute(sqlfile.load(__file__, "reread_repeats.sql"), reading.of_file)
+        cursor.execute(f"SELECT line_id FROM reconciliation_difference WHERE {DECIDED} ORDER BY line_id LIMIT 200")  # nosec B608 # a constant of this module
         stay = [row[0] for row in cursor.fetchall()]
         cursor.execute("DROP TABLE reconciliation_difference, reconciliation_reread")
     by_account: dict[uuid.UUID, list[str]] = {}
@@ -67,9 +82,10 @@ def retire_lines(*, file: Any, format: str = "", profile: dict[str, Any] | None 
 def _tell(file: Any, stay: list[uuid.UUID]) -> None:
     lines = StatementLine.objects.filter(pk__in=stay).order_by("pk")
     shown = "; ".join(f"{line.public_id} of {line.value_on}, {display(line.amount_minor, line.currency)}, {line.state}" for line in lines[:20])
+    said = ("line", "is") if len(stay) == 1 else ("lines", "are")
     open_case(
-        kind="line_not_read_again", cause_key=f"reread:{file.pk}", title=f"{len(stay)} decided lines of {file.name} are read differently now"[:200],
-        detail=f"They are matched or booked and stay as they are; beside them stand the lines as they are read now. Take back what was wrong: {shown}.",
+        kind="line_not_read_again", cause_key=f"reread:{file.pk}", title=f"{len(stay)} decided {said[0]} of {file.name} {said[1]} read differently now"[:200],
+        detail=f"They are decided (matched, booked, split or set aside) and stay as they are; beside them stand the lines as they are read now. Take back what was wrong: {shown}.",
         subject=("ingestion.sourcefile", str(file.pk)), partner_id=file.partner_id, livemode=file.livemode, reason_code="reread",
     )  # fmt: skip
 
@@ -86,6 +102,7 @@ class _Reading:
         self.start = StatementStart()
         self.seen: dict[uuid.UUID, int] = {}
         self.waiting: list[tuple[Any, ...]] = []
+        self.of_file = {"sha256": file.sha256, "livemode": file.livemode, "partner": file.partner_id}
 
     def load(self) -> None:
         with connection.cursor() as cursor:
@@ -98,10 +115,7 @@ class _Reading:
                 self._take(event)
         self._store()
         with connection.cursor() as cursor:
-            cursor.execute(
-                sqlfile.load(__file__, "reread_compare.sql"),
-                {"sha256": self.file.sha256, "livemode": self.file.livemode, "partner": self.file.partner_id},
-            )
+            cursor.execute(sqlfile.load(__file__, "reread_compare.sql"), self.of_file)
 
     def _take(self, event: Any) -> None:
         if isinstance(event, Line):
@@ -131,7 +145,8 @@ class _Reading:
         content, occurrence = identify(line, day, self.seen)
         currency = currency_of(line, account.currency)
         self.lines += 1
-        self.waiting.append((account.pk, content, occurrence, day, line.amount_minor, currency, *map(clean, (line.reference, line.counterparty, line.description, line.raw))))
+        words = map(clean, (line.reference, line.counterparty, line.description, line.raw))
+        self.waiting.append((account.pk, content, occurrence, day, line.amount_minor, currency, *words, line.booking_date, *processor(line)))
         if len(self.waiting) >= CHUNK:
             self._store()
 
@@ -141,7 +156,7 @@ class _Reading:
         with connection.cursor() as cursor:
             cursor.execute(
                 "INSERT INTO reconciliation_reread SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::int[], %s::date[], %s::bigint[], %s::text[],"
-                " %s::text[], %s::text[], %s::text[], %s::text[]) ON CONFLICT DO NOTHING",
+                " %s::text[], %s::text[], %s::text[], %s::text[], %s::date[], %s::text[], %s::bigint[]) ON CONFLICT DO NOTHING",
                 [list(column) for column in zip(*self.waiting, strict=True)],
             )
         self.waiting.clear()
@@ -152,7 +167,7 @@ class _Reading:
             counts = dict(cursor.fetchall())
             cursor.execute("SELECT md5(coalesce(string_agg(digest, '' ORDER BY digest), '')) FROM reconciliation_difference")
             digest = cursor.fetchone()[0]
-            cursor.execute("SELECT count(*) FROM reconciliation_difference WHERE line_id IS NOT NULL AND state NOT IN ('open', 'ignored')")
+            cursor.execute(f"SELECT count(*) FROM reconciliation_difference WHERE {DECIDED}")  # nosec B608 # a constant of this module
             decided = cursor.fetchone()[0]
             samples = {kind: list(self._samples(cursor, kind)) for kind in ("added", "gone", "changed")}
         statements = list(self._statements())
@@ -161,7 +176,7 @@ class _Reading:
         before = self.file.facts or {}
         return {
             "parser": self.parser, "lines": self.lines, "added": counts.get("added", 0), "gone": counts.get("gone", 0), "changed": counts.get("changed", 0),
-            "same": self.lines - counts.get("added", 0) - counts.get("changed", 0), "decided": decided, "samples": samples, "statements": statements,
+            "same": self.lines - counts.get("added", 0) - counts.get("changed", 0), "decided": decided, "elsewhere": counts.get("elsewhere", 0), "samples": samples, "statements": statements,
             "rejects": {"before": len(before.get("rejects", [])), "after": self.rejects}, "flags": {"before": len(before.get("flags", [])), "after": self.flags},
             "digest": hashlib.sha256(seen.encode()).hexdigest(),
         }  # fmt: skip
@@ -169,20 +184,23 @@ class _Reading:
     @staticmethod
     def _samples(cursor: Any, kind: str) -> Iterator[dict[str, Any]]:
         cursor.execute(
-            "SELECT line_id, state, old_value_on, old_amount, old_currency, old_reference, old_counterparty, old_description,"
-            " value_on, amount, currency, reference, counterparty, description FROM reconciliation_difference WHERE kind = %s"
+            "SELECT line_id, state, old_value_on, old_amount, old_currency, old_reference, old_counterparty, old_description, old_booked_on, old_batch, old_fee,"
+            " value_on, amount, currency, reference, counterparty, description, booked_on, batch, fee FROM reconciliation_difference WHERE kind = %s"
             " ORDER BY coalesce(old_value_on, value_on), line_id LIMIT %s",
             [kind, SAMPLES],
         )
         for line_id, state, *values in cursor.fetchall():
-            old, new = values[:6], values[6:]
+            old, new = values[:9], values[9:]
             sides = []
             for side in (old, new):
                 sides.append(None if side[0] is None else {
                     "date": side[0].isoformat(), "amount": display(side[1], side[2]), "reference": side[3], "counterparty": side[4], "description": side[5],
+                    "booked": side[6].isoformat() if side[6] else "", "batch": side[7], "fee": "" if side[8] is None else display(side[8], side[2]),
                 })  # fmt: skip
             before, after = sides
             fields = [name for name in before if before[name] != after[name]] if before and after else []
+            if "date" in fields and "booked" in fields:
+                fields.remove("booked")  # one day of the file read differently, not two
             yield {"line": ids.encode("lin", line_id) if line_id else "", "state": state or "", "before": before, "after": after, "fields": fields}
 
     def _statements(self) -> Iterator[dict[str, Any]]:

@@ -19,7 +19,7 @@ from payos.kernel.money import display
 from reconciliation.matching import engine, load
 from reconciliation.matching.spec import Condition, Spec
 from reconciliation.matching.spec import Rule as EngineRule
-from reconciliation.models import BankAccount, Discrepancy, Rule, Run, Statement, Suggestion
+from reconciliation.models import BankAccount, Discrepancy, Rule, Run, Statement, StatementLine, Suggestion
 from reconciliation.services import effects
 
 LOOK_BACK_DAYS = 400
@@ -134,7 +134,8 @@ def _discrepancies(account: BankAccount, run: Run, spec: Spec) -> list[Discrepan
             sqlfile.load(__file__, "found_discrepancies.sql"), {"missing_before": today - timedelta(days=account.grace_days)}
         )
         found = [_discrepancy(account, run, row, today) for row in cursor.fetchall()]
-    known = dict(Discrepancy.objects.filter(account=account, state="open").values_list("cause_key", "pk"))
+    known = {row.cause_key: row for row in Discrepancy.objects.filter(account=account, state="open")}
+    _stay_on_their_cases(account, known, [row for row, _ in found])
     now_keys = {row.cause_key for row, _ in found}
     gone = [key for key in known if key not in now_keys]
     Discrepancy.objects.filter(account=account, state="open", cause_key__in=gone).update(state="resolved", resolved_at=clock.now())
@@ -143,6 +144,26 @@ def _discrepancies(account: BankAccount, run: Run, spec: Spec) -> list[Discrepan
     Discrepancy.objects.bulk_create(fresh, batch_size=2000)
     open_cases([_case(account, row, refs) for row, refs in found if row.cause_key not in known][:CASE_LIMIT])
     return fresh
+
+
+def _stay_on_their_cases(account: BankAccount, known: dict[str, Discrepancy], found: list[Discrepancy]) -> None:
+    """What a person left over of a line is of the cause that the whole line had, whatever the engine calls the rest: it keeps
+    its discrepancy and its case. Only parts have moved like this, so only they are looked at."""
+    now_keys = {row.cause_key for row in found}
+    before = [row for key, row in sorted(known.items()) if key not in now_keys and row.lines]
+    keys = {key for row in before for key in row.lines}
+    parts = {str(key) for key in StatementLine.objects.filter(account=account, part_of__isnull=False, pk__in=keys).values_list("pk", flat=True)}
+    fresh = {key: row for row in reversed(found) if row.cause_key not in known for key in row.lines if key in parts}
+    taken: set[str] = set()
+    for row in before:
+        now = next((fresh[key] for key in row.lines if key in fresh and fresh[key].cause_key not in taken), None)
+        if now is None:
+            continue
+        now.cause_key = row.cause_key
+        taken.add(row.cause_key)
+        for name in ("type", "items", "lines", "expected_minor", "actual_minor", "reason", "run"):
+            setattr(row, name, getattr(now, name))
+        row.save(update_fields=["type", "items", "lines", "expected_minor", "actual_minor", "reason", "run"])
 
 
 def _discrepancy(account: BankAccount, run: Run, row: tuple[Any, ...], today: date) -> tuple[Discrepancy, list[str]]:

@@ -10,12 +10,13 @@ import uuid
 from collections.abc import Sequence
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from payos.kernel import tenancy
 from payos.kernel.errors import Problem
 from payos.kernel.money import display
-from reconciliation.models import Discrepancy, StatementLine
-from reconciliation.services.deciding import take, take_open
+from reconciliation.models import Discrepancy, Match, StatementLine
+from reconciliation.services.deciding import match_by_hand, residual, take, take_open
 
 MOST_PARTS = 100
 
@@ -55,9 +56,31 @@ def _part(line: StatementLine, number: int, amount: int) -> StatementLine:
 
 def _move_discrepancies(line: StatementLine, parts: list[StatementLine]) -> None:
     """What was said of the line is said of its parts until a run looks again."""
-    for row in Discrepancy.objects.select_for_update(of=("self",)).filter(account=line.account_id, state="open", lines__contains=[str(line.pk)]):
+    for row in _about(line):
         row.lines = [key for key in row.lines if key != str(line.pk)] + [str(part.pk) for part in parts]
         row.save(update_fields=["lines"])
+
+
+@transaction.atomic
+def match_in_part(*, line: StatementLine, items: list[str], note: str) -> tuple[Match, StatementLine]:
+    """One line pays for these items and for more: its part that they explain is matched, the rest stays open. What was said
+    of the line is said of the rest from now on."""
+    rest = residual(lines=[line], items=items) if items else 0
+    if rest == 0 or (rest > 0) != (line.amount_minor > 0) or abs(rest) >= abs(line.amount_minor):
+        raise Problem("not_balanced", "What is picked must be less than the line and of the same sign.", residual_minor=rest)
+    part, left = split_line(line=line, amounts=[line.amount_minor - rest, rest], reason=note)
+    for row in _about(left):
+        row.lines = [key for key in row.lines if key != str(part.pk)]
+        row.items = [key for key in row.items if key not in items]
+        if row.lines == [str(left.pk)]:
+            row.expected_minor, row.actual_minor = 0, rest
+        row.save(update_fields=["lines", "items", "expected_minor", "actual_minor"])
+    made = match_by_hand(account=line.account, lines=[part], items=items, note=note)
+    return made, left
+
+
+def _about(line: StatementLine) -> QuerySet[Discrepancy]:
+    return Discrepancy.objects.select_for_update(of=("self",)).filter(account=line.account_id, state="open", lines__contains=[str(line.pk)])
 
 
 @transaction.atomic

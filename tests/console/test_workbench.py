@@ -23,7 +23,7 @@ from partners.models import User
 from payos.kernel import clock, tenancy
 from payos.kernel.errors import Problem
 from reconciliation import services
-from reconciliation.models import BankAccount, Match, StatementLine
+from reconciliation.models import BankAccount, Discrepancy, Match, Run, Statement, StatementLine
 from reconciliation.services import booking
 from settlement.models import Transfer
 from tests.reconciliation.test_loop import mt940, transfers, upload
@@ -148,6 +148,47 @@ def test_a_line_that_pays_for_more_is_matched_in_part_and_the_rest_stays_on_the_
     actions.book(case=case, user=olga, line=rest.key, code="rail:costs", partner="", reason="the bank's fee")
     case.refresh_from_db()
     assert case.state == "resolved" and balance("rail:costs") == 250
+
+
+def test_the_rest_of_a_part_match_stays_on_its_case_and_other_doubts_about_the_line_stay_open(day: list[Transfer], olga: User, account: BankAccount) -> None:
+    case = case_of("amount_mismatch")
+    line, item = _line(-1250), f"transfer:{day[1].pk}"
+    other = Discrepancy.objects.create(
+        account=account, partner_id=account.partner_id, run=Run.objects.latest("pk"), cause_key="another doubt", type="duplicate",
+        lines=[line, _line(777)], currency="USD", first_on=clock.now().date(),
+    )  # fmt: skip
+    actions.match_in_part(case=case, user=olga, lines=[line], items=[item], note="the rest is a fee")
+    other.refresh_from_db()
+    left = StatementLine.objects.get(part_of=line, state="open")
+    assert other.state == "open" and set(other.lines) == {str(left.pk), _line(777)}
+    other.delete()
+    for _ in range(2):
+        services.run_account(account=account)
+        case.refresh_from_db()
+        assert (case.state, case.amount_minor) == ("claimed", 250)
+        assert bench.discrepancy_of(case).lines == [str(left.pk)] and bench.discrepancy_of(case).state == "open"
+    assert Case.objects.exclude(state="resolved").filter(kind__startswith="reconciliation_").count() == 2
+    ApprovalLimit.objects.create(action=booking.ADJUST, role=roles.OPERATOR, currency="USD", limit_minor=1000)
+    actions.book(case=case, user=olga, line=str(left.pk), code="rail:costs", partner="", reason="the bank's fee")
+    services.run_account(account=account)
+    case.refresh_from_db()
+    assert case.state == "resolved" and case.resolution == "booked"
+
+
+def test_taking_a_decision_back_opens_the_statement_again(rail: Any, funded: Any, account: BankAccount, scope: Any, olga: User) -> None:
+    made = transfers(funded, rail, 1)
+    upload(mt940(clock.now().date(), 0, [(-1000, made[0].public_id), (777, "NOBODY KNOWS")]), "a.sta", funded.pk)
+    services.run_account(account=account)
+    case = case_of("missing_internal")
+    actions.set_aside(case=case, user=olga, line=_line(777), reason="not ours")
+    services.run_account(account=account)
+    assert Statement.objects.get().state == "reconciled"
+    operations.undo(case=case, user=olga)
+    assert Statement.objects.get().state == "balanced"
+    actions.set_aside(case=case, user=olga, line=_line(777), reason="not ours")
+    services.run_account(account=account)
+    services.unmatch(match=Match.objects.get(), reason="the wrong one")
+    assert Statement.objects.get().state == "balanced"
 
 
 def test_a_line_of_nobody_is_booked_with_a_preview_and_reversed_by_undo(day: list[Transfer], olga: User) -> None:

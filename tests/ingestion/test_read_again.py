@@ -87,7 +87,73 @@ def test_what_was_decided_stays_and_becomes_a_case(file, partner):
     services.read_again(file=file, profile_name="bank", expected=[found["digest"]])
     assert StatementLine.objects.get(reference="R-1", state="matched").value_on.isoformat() == "2026-03-04"
     case = Case.objects.get(kind="line_not_read_again")
-    assert "1 decided lines" in case.title and "matched" in case.detail
+    assert case.title.startswith("1 decided line of bank.csv is read") and "matched" in case.detail
+
+
+def test_what_a_person_set_aside_stays_set_aside_and_becomes_a_case(file, partner):
+    StatementLine.objects.filter(reference="R-1").update(state="ignored")
+    services.save_profile(name="bank", kind="csv", definition=RIGHT, partner_id=partner.pk)
+    (found,) = services.compare_readings(file=file, profile_name="bank")
+    assert found["decided"] == 1
+    services.read_again(file=file, profile_name="bank", expected=[found["digest"]])
+    assert StatementLine.objects.get(reference="R-1", state="ignored").value_on.isoformat() == "2026-03-04"
+    assert "ignored" in Case.objects.get(kind="line_not_read_again").detail
+
+
+def test_a_line_that_another_file_brought_too_stays(file, partner):
+    content = b"Datum;Betrag;Text;Ref\n03.04.2026;10,00;rent;R-1\n"
+    other, _ = services.receive_file(content=io.BytesIO(content), name="other.csv", partner_id=partner.pk, profile_name="bank")
+    other = services.process_file(file=other)
+    assert other.facts["new_lines"] == 0
+    services.save_profile(name="right", kind="csv", definition=RIGHT, partner_id=partner.pk)
+    (found,) = services.compare_readings(file=file, profile_name="right")
+    assert (found["elsewhere"], found["added"], found["changed"], found["decided"]) == (1, 1, 2, 0)
+    services.read_again(file=file, profile_name="right", expected=[found["digest"]])
+    stays = StatementLine.objects.get(reference="R-1", value_on="2026-03-04")
+    assert stays.state == "open" and stays.statement.file_name == "other.csv"
+    # The other file was wrong too: now nothing brings the line any more.
+    (found,) = services.compare_readings(file=other, profile_name="right")
+    assert (found["elsewhere"], found["gone"], found["decided"]) == (0, 1, 0)
+    services.read_again(file=other, profile_name="right", expected=[found["digest"]])
+    assert sorted(days(state="open")) == [("2026-04-03", 1000, "open"), ("2026-05-04", -250, "open"), ("2026-06-05", 700, "open")]
+
+
+def test_a_reading_that_only_knows_fee_and_batch_better_is_a_change(file, monkeypatch):
+    from dataclasses import replace
+
+    old = registry.FORMATS["csv"]
+
+    def newer(source, profile=None):
+        for event in old.read(source, profile):
+            if hasattr(event, "description"):
+                event.extra = {"payout": "po_9", "fee_minor": 30}
+            yield event
+
+    StatementLine.objects.filter(reference="R-2").update(state="matched")
+    monkeypatch.setitem(registry.FORMATS, "csv", replace(old, read=newer, version="99"))
+    (found,) = services.compare_readings(file=file)
+    assert (found["added"], found["gone"], found["changed"], found["same"], found["decided"]) == (0, 0, 3, 0, 1)
+    change = found["samples"]["changed"][0]
+    assert change["fields"] == ["batch", "fee"] and "0.30" in change["after"]["fee"]
+    services.read_again(file=file, expected=[found["digest"]])
+    assert list(StatementLine.objects.order_by("reference").values_list("reference", "batch_id", "fee_minor", "state")) == [
+        ("R-1", "po_9", 30, "open"), ("R-2", "", None, "matched"), ("R-3", "po_9", 30, "open"),
+    ]  # fmt: skip
+    assert Case.objects.filter(kind="line_not_read_again").exists()
+
+
+def test_a_reconciled_statement_that_gets_open_lines_is_not_reconciled_any_more(file, partner):
+    StatementLine.objects.update(state="booked")
+    statement = Statement.objects.get()
+    statement.reconcile()
+    statement.save()
+    (found,) = services.compare_readings(file=file)
+    services.read_again(file=file, expected=[found["digest"]])
+    assert Statement.objects.get().state == "reconciled"
+    services.save_profile(name="bank", kind="csv", definition=RIGHT, partner_id=partner.pk)
+    (found,) = services.compare_readings(file=file, profile_name="bank")
+    services.read_again(file=file, profile_name="bank", expected=[found["digest"]])
+    assert Statement.objects.get().state == "balanced"
 
 
 def test_only_what_was_seen_is_applied(file, partner):
