@@ -16,6 +16,7 @@ from operations import services, subjects
 from operations.models import Approval, ApprovalLimit
 from operations.models.approval import ApprovalState
 from operations.pages import answer, needs, page
+from operations.templatetags.payos import words
 from partners.models import Partner
 from payos.kernel import clock
 from payos.kernel.admin import ReadOnlyModelAdmin
@@ -142,7 +143,7 @@ class ApprovalLimitAdmin(ReadOnlyModelAdmin):
         from partners.roles import MATRIX
 
         return super().changelist_view(
-            request, {"limit_actions": sorted(set(ACTIONS) - {CHANGE_LIMIT}), "limit_roles": list(MATRIX)} | (extra_context or {})
+            request, {"limit_actions": [(name, words(name)) for name in sorted(set(ACTIONS) - {CHANGE_LIMIT})], "limit_roles": list(MATRIX)} | (extra_context or {})
         )
 
     @needs("operations.request_approval")

@@ -285,7 +285,7 @@ def test_the_bench_by_keyboard(rail: Any, funded: Any, account: BankAccount, sig
     page.keyboard.press("m")
     page.wait_for_selector("#bench")
     assert page.locator("#do-match").is_disabled()
-    assert page.locator("#sum-rest").inner_text() == "-2.50 USD"
+    assert page.locator("#sum-rest").inner_text() == "-$2.50"
     shot(page, "workbench")
     assert accessible(page) == []
     page.keyboard.press("w")
