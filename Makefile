@@ -39,9 +39,9 @@ demo:
 stop:
 	@if [ -x $(PY) ]; then $(PY) manage.py serve --stop; fi
 
-# What takes minutes (killed processes, whole days) is marked slow and runs in `make chaos`.
+# What takes minutes (killed processes, whole days) is marked slow and runs in `make chaos`. Each worker has servers of its own.
 test: install-dev
-	@$(PY) -m pytest -m "not slow" $(ARGS)
+	@$(PY) -m pytest -m "not slow" --numprocesses logical --maxprocesses 4 --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 CODE = payos partners ledger operations webhooks ingestion settlement reconciliation console sandbox manage.py
 check: install-dev

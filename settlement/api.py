@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from typing import Any
 
 from django.conf import settings
@@ -16,8 +14,8 @@ from rest_framework.response import Response
 from payos.kernel.api import PayosAPIView, body_object, field_error, get_or_404
 from payos.kernel.errors import Problem
 from payos.kernel.parsing import StrictJSONParser
-from settlement import callbacks, events, services
-from settlement.models import RoutingDecision, Transfer, TransferBatch
+from settlement import callbacks, csvlist, events, selectors, services
+from settlement.models import Transfer, TransferBatch
 from settlement.models.transfer import STATES
 
 PAGES = [
@@ -134,7 +132,7 @@ class TransferDetail(PayosAPIView):
     def get(self, request: Request, transfer_id: str) -> Response:
         transfer = _find(self, transfer_id)
         shown = events.show(transfer)
-        decision = RoutingDecision.objects.filter(transfer=transfer).order_by("-id").first()
+        decision = selectors.decisions_of(transfer).first()
         if decision:
             shown["routing"] = {"rail": decision.rail_code, "chosen": decision.chosen, "rejected": decision.rejected}
         shown["submissions"] = [
@@ -169,44 +167,24 @@ class Batches(PayosAPIView):
         if upload is not None:
             if upload.size > settings.API_MAX_BODY:
                 raise Problem("payload_too_large", f"The file is over {settings.API_MAX_BODY} bytes: send its rows in parts.")
-            items: Any = from_csv(upload.read())
+            given = csvlist.read(upload.read())
             name = str(request.POST.get("name") or upload.name)
-        else:
-            body = body_object(request)
-            items, name = body.get("transfers"), str(body.get("name") or "")
-            if not isinstance(items, list):
-                raise Problem("invalid_request", errors=[field_error("/transfers", "type", "must be a list of transfers")])
+            with given.placing():
+                return self._made(given.items, name)
+        body = body_object(request)
+        items, name = body.get("transfers"), body.get("name") or ""
+        faults = [field_error(f"/{str(other)[:40]}", "unknown", "is no field of a list") for other in sorted(set(body) - {"transfers", "name"})[:20]]
+        if not isinstance(items, list):
+            faults.append(field_error("/transfers", "type", "must be a list of transfers"))
+        if not isinstance(name, str) or len(name) > 120:
+            faults.append(field_error("/name", "text", "must be text of at most 120 characters"))
+        if faults or items is None:
+            raise Problem("invalid_request", errors=faults)
+        return self._made(items, name)
+
+    def _made(self, items: list[Any], name: str) -> Response:
         batch = services.accept_batch(partner=self.partner, livemode=self.livemode, items=items, name=name[:120].replace("\x00", ""))
         return Response(show_batch(batch), status=201)
-
-
-def from_csv(raw: bytes) -> list[dict[str, Any]]:
-    """Rows as transfers: `destination.routing_number` becomes a field of the destination, `metadata.x` of the metadata."""
-    try:
-        text = raw.decode("utf-8-sig")
-        rows = list(csv.reader(io.StringIO(text), strict=True))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise Problem("malformed_body", f"The file is no UTF-8 CSV: {error}.") from None
-    if not rows or not any(rows[0]):
-        raise Problem("transfer_invalid", "The file has no header row.", errors=[field_error("/transfers", "empty", "has no header row")])
-    header = [name.strip() for name in rows[0]]
-    items = []
-    for row in rows[1:]:
-        if not any(cell.strip() for cell in row):
-            continue
-        item: dict[str, Any] = {}
-        for name, cell in zip(header, row, strict=False):
-            if not cell.strip() or not name:
-                continue
-            outer, dot, inner = name.partition(".")
-            if isinstance(item.setdefault(outer, {} if dot else ""), dict) is not bool(dot):
-                raise Problem("transfer_invalid", errors=[field_error(f"/transfers/0/{outer}", "twice", f"the header has a column {outer} and one of its fields")])
-            if dot:
-                item[outer][inner] = cell.strip()
-            else:
-                item[outer] = cell.strip()
-        items.append(item)
-    return items
 
 
 class BatchDetail(PayosAPIView):

@@ -7,7 +7,7 @@ of JSON texts is escaped quote by quote. One document costs a fraction of either
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -47,21 +47,33 @@ def together() -> Iterator[None]:
 def insert_rows(
     model: type[models.Model], rows: Sequence[dict[str, Any]], columns: Sequence[str], same: dict[str, Any] | None = None
 ) -> None:
-    """Rows by column name, in this order. What is the same in all of them (`same`) is sent and read once."""
+    """Rows by column name, in this order. What is the same in all of them (`same`, and what is found to be) is sent and read once."""
     if not rows:
         return
     table, alike = model._meta.db_table, same or {}
     own = [column for column in columns if column not in alike]
+    if len(rows) > 1:
+        alike = alike | {column: rows[0][column] for column in own if _everywhere(column, rows)}
+        own = [column for column in own if column not in alike]
+        rows = [{column: row[column] for column in own} for row in rows]
     names = ", ".join(f'"{column}"' for column in [*own, *alike])
     taken = ", ".join([*(f'n."{column}"' for column in own), *(f'c."{column}"' for column in alike)])
-    _execute(
+    execute(
         f'INSERT INTO "{table}" ({names}) SELECT {taken} FROM json_populate_recordset(NULL::"{table}", %s::json) WITH ORDINALITY AS n,'  # nosec B608 # table and columns come from the model
         f' json_populate_record(NULL::"{table}", %s::json) AS c ORDER BY n.ordinality',
         [json.dumps(rows, default=str), json.dumps(alike, default=str)],
     )
 
 
-def _execute(sql: str, parameters: list[str]) -> None:
+def _everywhere(column: str, rows: Sequence[dict[str, Any]]) -> bool:
+    """Whether all rows have one value there. Documents are compared only when empty: to Python 1 and true are equal inside them."""
+    value = rows[0][column]
+    if isinstance(value, list | dict) and value:
+        return False
+    return all(row[column] == value for row in rows)
+
+
+def execute(sql: str, parameters: Sequence[Any] | Mapping[str, Any]) -> None:
     """Bound by the server: a document of a megabyte is not quoted into a statement and lexed out of it again."""
     connection.ensure_connection()
     connection.validate_no_broken_transaction()
@@ -78,7 +90,7 @@ def update(model: type[models.Model], objects: Iterable[Any], names: Sequence[st
         return
     table = model._meta.db_table
     sets = ", ".join(f'"{field.column}" = n."{field.column}"' for field in fields)  # type: ignore[union-attr]
-    _execute(
+    execute(
         f'UPDATE "{table}" AS t SET {sets} FROM json_populate_recordset(NULL::"{table}", %s::json) AS n WHERE t.id = n.id',  # nosec B608 # table and columns come from the model
         [json.dumps(rows, default=str)],
     )

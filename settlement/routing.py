@@ -84,6 +84,8 @@ class Router:
         self.rails = rails
         self.left = {rail.code: rail.daily_left_minor for rail in rails}
         self._known: dict[tuple[Any, ...], list[tuple[RailView, str, str]]] = {}
+        self._scored: dict[tuple[Any, ...], dict[str, float]] = {}
+        self._decided: dict[tuple[Any, ...], Decision] = {}
         self._minutes = {rail.code: rail.wait_minutes + rail.speed_minutes for rail in rails}
         self._shown = {
             rail.code: {
@@ -100,34 +102,51 @@ class Router:
             self.left[code] = left - amount_minor
 
     def route(self, wanted: Wanted) -> Decision:
-        rejected: list[dict[str, Any]] = []
-        able: list[RailView] = []
+        """The same facts make the same decision, one object: nobody changes it, and whoever keeps it keeps it once."""
+        amount = wanted.amount_minor
+        refused: list[tuple[str, str]] = []
+        able: list[tuple[RailView, int]] = []
         for rail, first, last in self._alike(wanted):
-            why = first or self._amount(rail, wanted.amount_minor) or last
+            why = first or self._amount(rail, amount) or last
             if why:
-                rejected.append({"rail": rail.code, "why": why})
+                refused.append((rail.code, why))
             else:
-                able.append(rail)
-        if not able:
-            return Decision(None, rejected=rejected)
-        costs = {rail.code: cost(rail, wanted.amount_minor) for rail in able}
-        dearest, slowest = max(costs.values()) or 1, max(self._minutes[rail.code] for rail in able) or 1
-        by_cost, by_speed, by_reliability = WEIGHTS.get(wanted.urgency, WEIGHTS["standard"])
-        scores = {
-            rail.code: round(
-                by_cost * (1 - costs[rail.code] / dearest)
-                + by_speed * (1 - self._minutes[rail.code] / slowest)
-                + by_reliability * rail.reliability,
-                6,
-            )
-            for rail in able
-        }
+                able.append((rail, cost(rail, amount)))
+        facts = (wanted.urgency, tuple(refused), tuple([(rail.code, price) for rail, price in able]))
+        scores = self._scored.get(facts)
+        if scores is None:
+            scores = self._scored[facts] = self._scores(wanted.urgency, able)
+        order = [rail for rail, _ in able]
         if len(set(scores.values())) == len(able):
-            order = sorted(able, key=lambda rail: -scores[rail.code])
+            order.sort(key=lambda rail: -scores[rail.code])
         else:
-            order = sorted(able, key=lambda rail: (-scores[rail.code], -_spread(rail, wanted.key), rail.code))
-        best = order[0]
-        for rail in order[1:]:
+            order.sort(key=lambda rail: (-scores[rail.code], -_spread(rail, wanted.key), rail.code))
+        which = (facts, tuple([rail.code for rail in order]))
+        known = self._decided.get(which)
+        if known is None:
+            known = self._decided[which] = self._decision(refused, order, {rail.code: price for rail, price in able}, scores)
+        return known
+
+    def _scores(self, urgency: str, able: list[tuple[RailView, int]]) -> dict[str, float]:
+        if not able:
+            return {}
+        dearest, slowest = max(price for _, price in able) or 1, max(self._minutes[rail.code] for rail, _ in able) or 1
+        by_cost, by_speed, by_reliability = WEIGHTS.get(urgency, WEIGHTS["standard"])
+        return {
+            rail.code: round(
+                by_cost * (1 - price / dearest) + by_speed * (1 - self._minutes[rail.code] / slowest) + by_reliability * rail.reliability, 6
+            )
+            for rail, price in able
+        }
+
+    def _decision(
+        self, refused: list[tuple[str, str]], order: list[RailView], costs: dict[str, int], scores: dict[str, float]
+    ) -> Decision:
+        rejected: list[dict[str, Any]] = [{"rail": code, "why": why} for code, why in refused]
+        if not order:
+            return Decision(None, rejected=rejected)
+        best, *others = order
+        for rail in others:
             rejected.append(
                 {"rail": rail.code, "why": f"scored {scores[rail.code]} against {scores[best.code]}", **self._factors(rail, costs, scores)}
             )

@@ -6,14 +6,19 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection
-from django.db.models import Count, Sum
+from django.db.models import Count, Q, Sum
 
 from payos.kernel import calendars, clock
 from settlement import snapshot, windows
-from settlement.models import Halt, Rail, SettlementBatch, Transfer, TransferBatch, WindowRule
+from settlement.models import Halt, Rail, RoutingDecision, SettlementBatch, Transfer, TransferBatch, WindowRule
 
 DAYS_AHEAD = 7
 WINDOWS_A_RULE = 6
+
+
+def decisions_of(transfer: Transfer) -> Any:
+    """Every decision about its rail, the latest first: those it has to itself and the one it was accepted by."""
+    return RoutingDecision.objects.filter(Q(transfer=transfer) | Q(pk=transfer.decision_id)).order_by("-id")
 
 
 def batch_states(batch: TransferBatch) -> list[tuple[str, str, int, int]]:

@@ -183,10 +183,25 @@ def corpora() -> Path:
     return path
 
 
-@pytest.hookimpl(trylast=True)
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes(specs: list[Any]) -> None:
+    """Servers of its own for each worker: a test may kill, fill or look through the whole of them."""
+    for spec in specs:
+        spec.env["PAYOS_HOME"] = str(settings.PAYOS_HOME / f"tests-{spec.id}")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Browser tests last: Playwright keeps an event loop in the main thread, beside which nobody can run another."""
-    items.sort(key=lambda item: "browser" in getattr(item, "fixturenames", ()))
+    """Browser tests last: Playwright keeps an event loop in the main thread, beside which nobody can run another.
+
+    A worker takes a file at a time, for what a module's fixtures make; its browser tests count as a file of their own.
+    """
+
+    def drives_a_browser(item: pytest.Item) -> bool:
+        return "browser" in getattr(item, "fixturenames", ())
+
+    items.sort(key=drives_a_browser)
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(f"{item.path}{':browser' if drives_a_browser(item) else ''}"))
 
 
 @pytest.fixture(scope="session")

@@ -32,7 +32,7 @@ from ingestion.parsers.records import (
     control,
 )
 
-VERSION = "1"
+VERSION = "2"
 _HEAD = re.compile(rb"camt\.05[234]|<(\w+:)?(BkToCstmr(Stmt|AcctRpt|DbtCdtNtfctn)|Stmt>|Ntry>)")
 
 

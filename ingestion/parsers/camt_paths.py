@@ -44,7 +44,7 @@ ENTRY = {
 TRANSACTION = {
     "Refs/EndToEndId": "ref:end_to_end", "Refs/TxId": "ref:transaction", "Refs/InstrId": "ref:instruction", "Refs/MsgId": "ref:message",
     "Refs/PmtInfId": "ref:payment_information", "Refs/UETR": "ref:uetr", "Refs/MndtId": "ref:mandate", "Refs/ChqNb": "ref:check",
-    "Refs/AcctSvcrRef": "ref:bank", "Refs/ClrSysRef": "ref:clearing", "Refs/AcctOwnrTxId": "ref:customer",
+    "Refs/AcctSvcrRef": "ref:bank", "Refs/ClrSysRef": "ref:clearing", "Refs/AcctOwnrTxId": "ref:customer", "Refs/Prtry/Ref": "ref:proprietary",
     "RmtInf/Strd/CdtrRefInf/Ref": "ref:remittance", "RmtInf/Strd/CdtrRefInf/CdtrRef": "ref:remittance", "RmtInf/Strd/RfrdDocInf/Nb": "ref:document",
     "RtrInf/Rsn/Cd": "ref:return_reason", "RtrInf/RtrRsn/Cd": "ref:return_reason",
     "RmtInf/Ustrd": "text+", "RmtInf/Strd/AddtlRmtInf": "text+", "AddtlTxInf": "info", "Amt": "amount@", "AmtDtls/TxAmt/Amt": "amount@", "CdtDbtInd": "direction",

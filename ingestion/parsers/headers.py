@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from ingestion.parsers.values import plain
@@ -15,42 +16,52 @@ WORDS: dict[str, tuple[str, ...]] = {
         "data da operacao", "data lancamento", "bokforingsdag", "bokforingsdatum", "bogforingsdato", "bokfort dato", "dato", "datum", "date",
         "completion time", "completed date", "created", "created utc", "created at", "datetime", "date time", "transactiondate", "bookingdate",
         "transaction time", "time", "timestamp", "started date", "tag", "statementcreated", "paivays", "kirjauspaiva", "datum zauctovani",
-        "datum provedeni", "zaksiegowano", "dtposted", "process date", "processed date", "txn date", "tran date",
+        "datum provedeni", "zaksiegowano", "dtposted", "process date", "processed date", "txn date", "tran date", "run date",
+        "tarih", "islem tarihi", "tranzakcio datuma", "konyveles datuma", "konyvelesi datum", "дата операции", "дата", "дата транзакции", "дата проводки",
+        "дата документа", "交易日期", "记账日期", "交易时间", "日期", "日付", "取引日", "年月日", "お取引日", "거래일자", "거래일시", "ημερομηνια", "datum transakce", "buchungs datum",
+        "kuupaev", "datums", "ngay giao dich", "tanggal",
     ),
     "value_date": (
         "value date", "valuta", "valutadate", "valuta datum", "valutadatum", "rentedatum", "wertstellung", "wertstellungstag",
         "date valeur", "date de valeur", "fecha valor", "data valuta", "data waluty", "data valor", "valutadato", "rentedato",
         "effective date", "available on", "available on utc", "settlement date", "valuedate", "valutering", "datum valuty", "interest date",
+        "valor tarihi", "erteknap", "дата платежа", "дата валютирования", "起息日", "valutadag", "arvopaiva", "value dat",
     ),
     "amount": (
         "amount", "betrag", "bedrag", "montant", "importe", "importo", "kwota", "valor", "quantia", "belopp", "belob", "belop",
         "castka", "umsatz", "transaction amount", "net amount", "netamount", "transactie bedrag", "transactiebedrag", "bedrag eur",
         "betrag eur", "amount eur", "amount usd", "amount gbp", "amount chf", "umsatz in eur", "montant eur", "importe eur", "summa",
         "maara", "total", "value", "paid", "kwota operacji", "kwota transakcji", "osszeg", "net", "net total", "amount kes", "amt", "trnamt", "tran amount", "netto", "netto betrag", "neto", "netto amount",
+        "buchungsbetrag", "islem tutari", "tutar", "osszege", "tranzakcio osszege", "сумма операции", "сумма", "сумма в валюте счета", "сумма транзакции", "交易金额", "金额", "発生金額", "金額",
+        "거래금액", "ποσο", "importo eur", "zauctovana castka", "castka czk", "iznos", "jumlah", "so tien",
     ),
     "credit": (
         "credit", "credit amount", "money in", "paid in", "deposit", "deposits", "haben", "gutschrift", "gutschriften", "eingang", "zahlungseingang", "abonos", "ingresos", "haber", "credit eur", "abono", "ingreso",
         "avere", "accrediti", "entrate", "uznania", "credito", "kredit", "bij", "in", "credits", "receipts", "credit usd", "credit amt", "insattning", "lodgement", "incoming",
+        "inn pa konto", "inn", "приход", "поступление", "зачисление", "收入金额", "收入", "贷方金额", "贷方发生额", "存入", "お預り金額", "お預入れ", "入金", "入金額", "預入金額", "입금", "입금액", "jovairas", "alacak",
     ),
     "debit": (
         "debit", "debit amount", "money out", "paid out", "withdrawal", "withdrawals", "withdrawn", "soll", "lastschrift", "belastung", "belastungen", "ausgang", "zahlungsausgang", "cargos", "gastos", "debe", "debit eur",
         "cargo", "gasto", "dare", "addebiti", "uscite", "obciazenia", "debito", "debet", "af", "out", "debits", "payments", "debit usd", "debit amt", "uttag", "outgoing",
+        "ut fra konto", "ut av konto", "расход", "списание", "支出金额", "支出", "借方金额", "借方发生额", "お支払金額", "お引出し", "出金", "出金額", "支払金額", "출금", "출금액", "terheles", "borc",
     ),
     "direction": (
         "debit credit", "credit debit", "dr cr", "cr dr", "d c", "c d", "dc", "af bij", "bij af", "soll haben", "s h", "sens", "cdtdbtind",
-        "credit debit indicator", "debit or credit", "debit credit indicator", "sign", "kennzeichen", "debet credit",
+        "credit debit indicator", "debit or credit", "debit credit indicator", "sign", "kennzeichen", "debet credit", "bevetel kiadas", "d k", "приход расход",
     ),
     "currency": (
         "currency", "ccy", "cur", "wahrung", "waehrung", "munt", "muntsoort", "valuta code", "valutacode", "devise", "moneda", "divisa", "valuta iso", "waluta",
-        "moeda", "mena", "currency code", "curdef", "transaction currency", "account currency", "penznem", "mutatiemunt", "monnaie", "wahr", "whg",
+        "moeda", "mena", "currency code", "curdef", "transaction currency", "account currency", "penznem", "mutatiemunt", "monnaie", "wahr", "whg", "monn", "valiuta", "valuuta",
+        "buchungswahrung", "mena uctu", "devizanem", "валюта", "валюта операции", "валюта счета", "币种", "货币", "通貨", "통화", "para birimi", "doviz",
     ),
     "balance": (
         "balance", "running balance", "saldo", "saldo na mutatie", "solde", "kontostand", "balance after", "closing balance", "saldo po operacji", "konecny stav", "koncovy stav",
-        "saldo nach buchung", "balance eur", "account balance", "available balance", "ledger balance", "running bal", "saldo na trn", "solde progressif", "saldo eur", "saldo contabile", "zustatek", "book balance", "guthaben",
+        "saldo nach buchung", "balance eur", "account balance", "available balance", "ledger balance", "running bal", "saldo na trn", "solde progressif", "saldo eur", "saldo contabile", "zustatek", "book balance", "guthaben", "current balance", "bokfort saldo",
+        "bakiye", "egyenleg", "остаток", "баланс", "余额", "账户余额", "差引残高", "残高", "잔액", "υπολοιπο", "saldos", "saldos r", "sald",
     ),
     "account": (
         "auftragskonto", "iban auftragskonto", "own account", "eigene iban", "account", "account number", "account no", "iban", "konto", "kontonummer", "rekening", "rekeningnummer", "compte", "cuenta", "conto", "konta",
-        "accountid", "account id", "iban bban", "numero de compte", "conta",
+        "accountid", "account id", "iban bban", "numero de compte", "conta", "szamlaszam", "saskaitos nr", "номер счета", "账号", "口座番号", "cislo uctu", "iban auftraggeberkonto", "auftraggeberkonto",
     ),
     "counterparty": (
         "counterparty", "counterparty name", "name", "payee", "payer", "beneficiary", "beneficiary name", "beguenstigter zahlungspflichtiger",
@@ -58,6 +69,7 @@ WORDS: dict[str, tuple[str, ...]] = {
         "empfanger", "naam tegenpartij", "naam tegenpartij bank", "tegenpartij", "contrepartie", "beneficiaire", "beneficiario", "kontrahent",
         "nadawca odbiorca", "mottagare", "avsandare", "modtager", "protistrana", "other party info", "merchant", "merchantname", "merchant name",
         "customer", "customer name", "from", "tegenrekening naam", "zahlungsempfanger", "zahlungspflichtiger", "sender", "recipient",
+        "partner neve", "контрагент", "对方户名", "交易对方", "nazev protiuctu", "saaja maksaja", "gavejas", "handelaar", "ordernde bank", "partner name",
     ),
     "counterparty_account": (
         "counterparty account", "counterparty iban", "kontonummer iban", "iban zahlungsbeteiligter", "tegenrekening", "tegenrekening iban bban",
@@ -68,6 +80,8 @@ WORDS: dict[str, tuple[str, ...]] = {
         "libelle", "libelle operation", "communication", "concepto", "descripcion", "descrizione", "causale", "tytul", "opis", "opis operacji", "descricao",
         "historico", "text", "tekst", "message", "particulars", "transaction description", "payment details", "remittance", "remittance information",
         "transaction details", "omschrijving 1", "omschrijving 2", "omschrijving 3", "remittance information unstructured", "betreff", "note", "notes", "selite", "viesti", "zprava", "merchantplace", "title", "zweck",
+        "aciklama", "kozlemeny", "описание", "назначение платежа", "описание операции", "摘要", "交易摘要", "附言", "備考", "お取扱内容", "적요", "내용", "transaktionsbeschreibung", "lancamento", "historico lancamento",
+        "forklaring", "beskrivning", "beskrivelse", "paaiskinimai", "zinojums", "avisierungstext", "nachricht", "booking text", "label",
     ),
     "type": (
         "type", "transaction type", "typ", "art", "tipo", "code", "mutatiesoort", "reporting category", "category", "categorie", "umsatzart",
@@ -91,6 +105,12 @@ REFERENCES: dict[str, tuple[str, ...]] = {
     "check": ("check number", "cheque number", "check no", "check", "check or slip", "cheque no", "chequenumber"),
 }  # fmt: skip
 
+_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
+#: Words that make a header an amount where no column is named exactly so.
+_AMOUNT = ("amount", "betrag", "bedrag", "montant", "importe", "importo", "kwota", "castka", "belopp", "belob", "valor", "tutari", "сумма", "金额", "金額", "iznos", "suma", "quantia")
+_NOT_THE_AMOUNT = frozenset(("original", "orig", "foreign", "fee", "tax", "local", "oorspr", "puvodni", "fecha", "data", "date", "id"))
+_DATES = frozenset(("date", "datum", "fecha", "data", "dato", "tarih", "tarihi", "дата", "日期", "kuupaev"))
+
 _EXACT: dict[str, str] = {}
 for _field, _words in WORDS.items():
     for _word in _words:
@@ -102,9 +122,19 @@ def known(name: str) -> bool:
     return name in _EXACT or name in _EXACT_REFERENCE
 
 
+def named(name: str) -> str:
+    """A column's name to compare by; "RunningBalance" is known by its words."""
+    found = plain(name)
+    if found not in _EXACT and found not in _EXACT_REFERENCE and not name.isupper():
+        apart = plain(_HUMP.sub(" ", name))
+        if apart in _EXACT or apart in _EXACT_REFERENCE:
+            return apart
+    return found
+
+
 def assign(names: Sequence[str]) -> tuple[dict[str, int], dict[str, int], list[int]]:
     """Columns by field and by kind of reference, and every column that reads as description."""
-    plain_names = [plain(name) for name in names]
+    plain_names = [named(name) for name in names]
     columns: dict[str, int] = {}
     references: dict[str, int] = {}
     for name_field, words in WORDS.items():
@@ -147,13 +177,12 @@ def _settle(columns: dict[str, int], names: list[str]) -> None:
         # A header such as "Amount (KES)" or "Betrag in CHF" counts where nothing better is there.
         for index, name in enumerate(names):
             words = name.split()
-            if words and any(word in ("amount", "betrag", "bedrag", "montant", "importe", "importo", "kwota", "castka", "belopp") for word in words) \
-                    and not any(word in ("original", "orig", "foreign", "fee", "tax") for word in words):  # fmt: skip
+            if any(word in _AMOUNT for word in words) and not _NOT_THE_AMOUNT.intersection(words):
                 columns["amount"] = index
                 break
-    if "booking_date" not in columns and "value_date" not in columns:
+    if "booking_date" not in columns:
         for index, name in enumerate(names):
-            if any(word in ("date", "datum", "fecha", "data", "dato") for word in name.split()):
+            if index != columns.get("value_date") and not _DATES.isdisjoint(name.split()) and index not in columns.values():
                 columns["booking_date"] = index
                 break
     if "balance" not in columns:
@@ -171,7 +200,7 @@ def _settle(columns: dict[str, int], names: list[str]) -> None:
 
 def score(names: Sequence[str]) -> int:
     """How much a row looks like a header: known words, and a date and an amount among them."""
-    plain_names = [plain(name) for name in names if name]
+    plain_names = [named(name) for name in names if name]
     hits = sum(known(name) for name in plain_names)
     if not hits:
         return 0

@@ -28,13 +28,17 @@ MAX_PREAMBLE = 100
 #: As many as a spreadsheet can have.
 MAX_COLUMNS = 16_384
 
+_NOT_OURS = re.compile(r"\b(orig\w*|foreign|local|exchange|from|to|target|source|oorspr|puvodni|transfer|converted|payment)\b")
 _CURRENCY_IN_NAME = re.compile(r"\b([A-Z]{3})\b")
 _IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{1,4}){3,8}\b")
 _SYMBOLS = {"€": "EUR", "£": "GBP", "₹": "INR", "₦": "NGN", "zł": "PLN", "Kč": "CZK", "R$": "BRL", "KSh": "KES", "Ksh": "KES"}
 _PREAMBLE_ACCOUNT = re.compile(
-    r"(?:iban|account(?: number| no\.?)?|konto(?:nummer)?|short ?code|rekening(?:nummer)?|compte|cuenta|till)\W{1,4}([A-Z0-9][A-Z0-9 .*/-]{3,40})",
+    r"(?:iban|account(?: number| no\.?)?|konto(?:nummer)?|short ?code|rekening(?:nummer)?|compte|cuenta|till|n°)\W{1,4}(?=[A-Z*]{0,6}[0-9*])([A-Z0-9][A-Z0-9 .*/-]{3,40})",
     re.IGNORECASE,
 )
+_A_DATE = re.compile(r"\d{1,2}[./-]\d{1,2}[./-]\d{2,4}")
+#: Words of banks in countries that write the day first, in headers that are English all the same.
+_DAY_FIRST = frozenset(("sort code", "paid in", "paid out", "money in", "money out", "narration", "cheque number", "cheque no", "chq ref number", "iban"))
 
 
 @dataclass
@@ -167,10 +171,11 @@ def _headerless(sample: list[list[str]]) -> Layout:
         cells = [row[column] for row in rows if column < len(row) and row[column]]
         if len(cells) < max(1, len(rows) * 6 // 10):
             continue
-        if date_at < 0 and sum(map(is_date, cells)) >= len(cells) * 0.8:
+        enough = min(len(cells) * 0.8, len(cells) - 1) if len(cells) > 2 else len(cells)  # one row on top may say something else
+        if date_at < 0 and sum(map(is_date, cells)) >= enough:
             date_at = column
         elif (
-            sum(map(is_amount, cells)) >= len(cells) * 0.8
+            sum(map(is_amount, cells)) >= enough
             and any(("." in cell or "," in cell) for cell in cells)
             and (amount_at < 0 or any(cell.startswith("-") for cell in cells))
             and not (amount_at >= 0 and any(row[amount_at].startswith("-") for row in rows if amount_at < len(row)))
@@ -208,6 +213,8 @@ def _settle(layout: Layout, sample: list[list[str]], delimiter: str) -> None:
             layout.columns["currency"] = layout.columns.pop("value_date")
     if profile is None and "direction" not in layout.columns and "amount" in layout.columns:
         _find_direction(layout, body)
+    if profile is None and "currency" not in layout.columns:
+        _find_currency(layout, body)
 
     decimal = (profile.decimal if profile else "") or decimal_mark(
         cells("amount", "credit", "debit", "gross", "fee", "net", "balance"), "," if delimiter == ";" and not profile else "."
@@ -228,6 +235,7 @@ def _settle(layout: Layout, sample: list[list[str]], delimiter: str) -> None:
         american = (
             decimal == "." and layout.currency in ("", "USD") and {"USD"} >= set(cells("currency")) and all("/" in text for text in dates)
             and (layout.header_row < 0 or any("date" in plain(name).split() for name in layout.names))
+            and _DAY_FIRST.isdisjoint(plain(name) for name in layout.names)
         )  # fmt: skip
         order, proven = date_order(dates, "mdy" if american else "dmy")
         if not proven:
@@ -253,6 +261,22 @@ def _find_direction(layout: Layout, body: list[list[str]]) -> None:
         if column != at and words and words != {""} and all(len(word) > 1 and direction(word) is not None for word in words):
             layout.columns["direction"] = column
             return
+
+
+def _find_currency(layout: Layout, body: list[list[str]]) -> None:
+    """A column of nothing but currency codes says the currency, whatever it is called, if it is the only one."""
+    amounts = [at for name in ("amount", "credit", "debit", "net") if (at := layout.columns.get(name)) is not None]
+    rows = [row for row in body if any(at < len(row) and is_amount(row[at]) for at in amounts)]
+    taken = {*layout.columns.values(), *layout.references.values(), *layout.descriptions} if layout.header_row >= 0 else set()
+    found = [
+        column for column in range(layout.width())
+        if column not in taken and not _NOT_OURS.search(plain(layout.names[column]))
+        and rows and all(column < len(row) and len(row[column]) == 3 and row[column].isupper() and _known(row[column]) for row in rows)
+    ]  # fmt: skip
+    if len(found) == 1:
+        layout.columns["currency"] = found[0]
+        if found[0] in layout.descriptions:
+            layout.descriptions.remove(found[0])
 
 
 def _by_symbol(layout: Layout, cells: list[str]) -> str:
@@ -288,8 +312,11 @@ def _preamble(layout: Layout, rows: list[list[str]]) -> None:
         if not layout.account and (number := next((found for cell in row if (found := _iban(cell[:200]))), "")):
             layout.account = number
         match = _PREAMBLE_ACCOUNT.search(line)
-        if match and not layout.account and any(char.isdigit() for char in match[1]):
+        if match and not layout.account and any(char.isdigit() for char in match[1]) and not _A_DATE.match(match[1]):
             layout.account = match[1].split(" / ")[0].strip()
+            name, _, last = layout.account.rpartition(" ")
+            if name and last.isupper() and _known(last):  # "1234567890 SGD"
+                layout.account, layout.currency = name.strip(), layout.currency or last
         if not layout.currency and re.search(r"currency|devise|w[äa]hrung|valuta|moneda|waluta|munt", line, re.IGNORECASE):
             code = next((code for code in _CURRENCY_IN_NAME.findall(line) if _known(code)), "")
             layout.currency = code

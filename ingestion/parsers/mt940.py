@@ -51,7 +51,7 @@ from ingestion.parsers.records import (
 )  # fmt: skip
 from ingestion.parsers.textio import LineBlocks
 
-VERSION = "1"
+VERSION = "2"
 __all__ = ["VERSION", "parse", "sniff"]
 def parse(file: BinaryIO) -> Events:
     """Events of an MT940 or MT942 file."""

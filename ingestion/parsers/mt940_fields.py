@@ -19,9 +19,9 @@ CLOCK_TAGS = frozenset(("20", "21", "25", "28", "13", "12", "23", "60", "62"))
 CREDITED = frozenset(("C", "EC", "RD", "ERD"))
 SIGN = {"C": 1, "D": -1, "RC": -1, "RD": 1, "EC": 1, "ED": -1, "ERC": -1, "ERD": 1}
 
-LINE = re.compile(r"(\d{6})(\d{4})?\s?(E?R?[CD])[A-Z]?\s*(\d[\d.,]*)\s*(.*)", re.ASCII)
-LINE_LONG = re.compile(r"(\d{8})(\d{4})?\s?(E?R?[CD])[A-Z]?\s*(\d[\d.,]*)\s*(.*)", re.ASCII)
-BALANCE = re.compile(r"\s*([CD])(\d{8}(?=\s*[A-Z])|\d{6})?\s*([A-Z]{3})?\s*(\d[\d.,]*)\s*\Z", re.ASCII)
+LINE = re.compile(r"(\d{6})(\d{4})?\s?(E?R?[CD])[A-Z]?\s*(,?\d[\d.,]*)\s*(.*)", re.ASCII)
+LINE_LONG = re.compile(r"(\d{8})(\d{4})?\s?(E?R?[CD])[A-Z]?\s*(,?\d[\d.,]*)\s*(.*)", re.ASCII)
+BALANCE = re.compile(r"\s*([CD])(\d{8}(?=\s*[A-Z])|\d{6})?\s*([A-Z]{3})?\s*(,?\d[\d.,]*)\s*\Z", re.ASCII)
 SUMS = re.compile(r"\s*(\d{1,9})([A-Z]{3})(\d[\d.,]*)\s*\Z", re.ASCII)
 FLOOR = re.compile(r"\s*([A-Z]{3})[CD ]?(\d[\d.,]*)")
 SUFFIX = re.compile(r"(.*\d)\s?([A-Z]{3})\s*\Z")

@@ -31,7 +31,7 @@ from ingestion.parsers.records import (
 )
 from ingestion.parsers.textio import decode, sniff_encoding
 
-VERSION = "1"
+VERSION = "2"
 CHUNK = 1 << 18
 MAX_PIECE = 4 << 20
 #: Transactions that wait for a currency; past this, two places are assumed and flagged.
@@ -40,6 +40,7 @@ MAX_WAITING = 20_000
 MAX_IDLE = 2_000_000
 
 _TOKEN = re.compile(r"<([/!?]?[A-Za-z][\w.\-]*)[^<>]*>([^<]*)")
+_GROUPING = re.compile(r"(?<=\d)[ \u00a0\u202f'](?=\d{3}(?!\d))")
 _CDATA = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
 _HEAD = re.compile(rb"OFXHEADER|<\s*OFX\b|<(STMTTRN|BANKTRANLIST|STMTRS|CCSTMTRS|INVSTMTRS)>", re.IGNORECASE)
 _STATEMENTS = frozenset(("STMTRS", "CCSTMTRS", "INVSTMTRS"))
@@ -332,4 +333,10 @@ class _Reader:
 def _amount(text: str, places: int) -> int:
     if "," in text and "." in text:  # grouped, against the standard: the last mark is the decimal one
         text = text.replace("." if text.rfind(",") > text.rfind(".") else ",", "")
-    return minor(text, places)
+    try:
+        return minor(text, places)
+    except AmountError:
+        bare = _GROUPING.sub("", text)
+        if bare == text:
+            raise
+        return minor(bare, places)  # "+1 006,60", as some banks group it

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
-from typing import Any
 
 from ingestion.parsers.paypal import parse as parse_paypal
 from ingestion.parsers.paypal import sniff as sniff_paypal
+from ingestion.parsers.processors_json import JSON_PROFILES, recognise_json
 from ingestion.parsers.profiles import Profile
 from ingestion.parsers.values import number_text, plain
 
-VERSION = "2"
+VERSION = "3"
 __all__ = ["BUILT_IN", "FAMILIES", "PROFILES", "VERSION", "parse_paypal", "recognise", "recognise_json", "recognise_rows", "sniff_paypal"]
 
 _STRIPE_REFERENCES = {
@@ -134,6 +134,30 @@ PROFILES: tuple[Profile, ...] = (
     ),
 )  # fmt: skip
 
+# Not every row of the accounting report moved the balance: authorisations and sent captures only announce it.
+ADYEN_ACCOUNTING = Profile(
+    name="adyen_accounting", title="Adyen: payments accounting report", signature=("psp reference", "record type", "payable (sc)"),
+    columns={"booking_date": ("booking date",), "currency": ("settlement currency",), "amount": ("payable (sc)",), "gross": ("main amount",), "fee": ("commission (sc)",),
+             "type": ("record type",), "row_kind": ("record type",), "account": ("merchant account",), "payout": ("batch number", "modification reference"), "description": ("payment method",)},
+    references={"id": ("psp reference",), "customer": ("merchant reference",), "modification": ("modification reference", "modification psp reference")},
+    row_kinds=("Settled", "SettledReversed", "Refunded", "RefundedReversed", "RefundedExternally", "Chargeback", "ChargebackReversed", "ChargebackExternally", "SecondChargeback",
+               "Fee", "MiscCosts", "MerchantPayout", "MerchantPayin", "InvoiceDeduction", "DepositCorrection", "BalanceTransfer", "Transfer", "SettledInInstallments"),
+    decimal=".",
+)  # fmt: skip
+# One row is one payment with all that became of it: what is left of it is charged less refunded less the fee.
+STRIPE_PAYMENTS = Profile(
+    name="stripe_payments", title="Stripe: payments export from the dashboard", signature=("id", "seller message", "converted amount", "converted amount refunded", "fee", "status"),
+    columns={"booking_date": ("created (utc)", "created", "created date (utc)"), "currency": ("converted currency", "currency"), "amount": ("converted amount",), "gross": ("converted amount",),
+             "fee": ("fee",), "status": ("status",), "description": ("description",), "payout": ("transfer", "payout"), "counterparty": ("customer description", "customer email")},
+    references={"id": ("id",), "customer": ("invoice id", "customer id"), "source": ("payment source type", "paymentintent id")},
+    amount_terms=((1, "amount"), (-1, "converted amount refunded"), (-1, "fee")), decimal=".", unique="id", settled=("paid", "refunded", "partially refunded", "partial refund", "succeeded", "disputed", ""),
+)  # fmt: skip
+STRIPE_PAYOUTS = Profile(
+    name="stripe_payouts_export", title="Stripe: payouts export from the dashboard", signature=("id", "amount", "arrival date (utc)", "destination", "status"),
+    columns={"booking_date": ("created (utc)", "created"), "value_date": ("arrival date (utc)",), "currency": ("currency",), "amount": ("amount",), "type": ("type",), "status": ("status",),
+             "description": ("description",), "payout": ("id",)},
+    references={"id": ("id",), "transaction": ("balance transaction",)}, negate=True, decimal=".", unique="id", settled=("paid", "in_transit", "in transit", "pending", ""),
+)  # fmt: skip
 # Amount and fee move the balance together; what is pending or reverted moved nothing.
 REVOLUT = Profile(
     name="revolut_export", title="Revolut: account statement",
@@ -149,50 +173,10 @@ REVOLUT_BUSINESS = Profile(
              "currency": ("payment currency",), "balance": ("balance",), "status": ("state",), "type": ("type",), "description": ("description",), "account": ("account",)},
     references={"id": ("id",), "customer": ("reference",)}, settled=("completed", ""), decimal=".",
 )  # fmt: skip
-PROFILES = (*PROFILES, REVOLUT, REVOLUT_BUSINESS)
+PROFILES = (*PROFILES, REVOLUT, REVOLUT_BUSINESS, ADYEN_ACCOUNTING, STRIPE_PAYMENTS, STRIPE_PAYOUTS)
 
 #: What an operator may force: the processor, whichever of its reports it is.
 FAMILIES = {"stripe": "stripe", "adyen": "adyen", "paypal": "paypal", "mpesa": "mpesa", "m-pesa": "mpesa", "square": "square", "psp-other": ""}
-
-# Stripe's API counts these without-decimals currencies in hundredths.
-_STRIPE_PLACES = {"ISK": 2, "UGX": 2}
-
-STRIPE_JSON = Profile(
-    name="stripe_api", title="Stripe: balance transactions of the API", minor_units=True, minor_places=_STRIPE_PLACES,
-    columns={"booking_date": ("created",), "value_date": ("available_on",), "currency": ("currency",), "net": ("net",), "gross": ("amount",), "fee": ("fee",),
-             "type": ("reporting_category", "type"), "description": ("description",), "payout": ("payout",), "status": ("status",)},
-    references={"id": ("id",), "source": ("source", "source.id")}, amount_terms=((1, "net"),), unique="id", decimal=".",
-)  # fmt: skip
-STRIPE_OBJECT_JSON = Profile(
-    name="stripe_objects", title="Stripe: charges of the API", minor_units=True, minor_places=_STRIPE_PLACES,
-    columns={"booking_date": ("created",), "value_date": ("arrival_date", "created"), "currency": ("currency",), "amount": ("amount",), "type": ("object",),
-             "description": ("description",), "status": ("status",)},
-    references={"id": ("id",), "charge": ("charge",), "transaction": ("balance_transaction",)}, decimal=".",
-)  # fmt: skip
-STRIPE_OUT_JSON = Profile.from_dict({**STRIPE_OBJECT_JSON.as_dict(), "name": "stripe_payouts", "title": "Stripe: payouts and refunds of the API", "negate": True})
-SQUARE_PAYOUT = Profile(
-    name="square_payouts_api", title="Square: payouts of the API", minor_units=True, negate=True, decimal=".",
-    columns={"booking_date": ("created_at",), "value_date": ("arrival_date", "created_at"), "currency": ("amount_money.currency", "amount_money.currency_code"),
-             "amount": ("amount_money.amount",), "status": ("status",), "type": ("type",), "account": ("location_id",), "payout": ("id",)},
-    references={"id": ("id",), "end_to_end": ("end_to_end_id",)},
-)  # fmt: skip
-MPESA_CALLBACK = Profile(
-    name="mpesa_callback", title="M-Pesa: STK push result", currency="KES", decimal=".",
-    columns={"booking_date": ("TransactionDate",), "amount": ("Amount",), "counterparty": ("PhoneNumber",), "description": ("ResultDesc",)},
-    references={"id": ("MpesaReceiptNumber",), "customer": ("MerchantRequestID",), "bank": ("CheckoutRequestID",)},
-)  # fmt: skip
-MPESA_RESULT = Profile(
-    name="mpesa_result", title="M-Pesa: result of a payment out", currency="KES", decimal=".", negate=True, date_order="dmy",
-    columns={"booking_date": ("TransactionCompletedDateTime", "TransCompletedTime", "FinalisedTime"), "amount": ("TransactionAmount", "Amount"),
-             "counterparty": ("ReceiverPartyPublicName", "CreditPartyName"), "description": ("ResultDesc",)},
-    references={"id": ("TransactionReceipt", "ReceiptNo", "TransactionID"), "customer": ("OriginatorConversationID",), "bank": ("ConversationID",)},
-)  # fmt: skip
-MPESA_CONFIRMATION = Profile(
-    name="mpesa_confirmation", title="M-Pesa: paybill or till confirmation", currency="KES", decimal=".",
-    columns={"booking_date": ("TransTime",), "amount": ("TransAmount",), "counterparty": ("MSISDN", "FirstName"), "account": ("BusinessShortCode",),
-             "type": ("TransactionType",)},
-    references={"id": ("TransID",), "customer": ("BillRefNumber", "InvoiceNumber")},
-)  # fmt: skip
 
 
 def recognise_rows(rows: Sequence[Sequence[object]], family: str = "") -> Profile | None:
@@ -232,80 +216,8 @@ def recognise(head: bytes, family: str = "") -> Profile | None:
     return recognise_rows(rows, FAMILIES.get(family, family))
 
 
-def recognise_json(document: Any) -> tuple[list[Any], Profile | None, str] | None:
-    """Records and profile of a JSON document that a processor's API or callback sends; None if it is none."""
-    if isinstance(document, list):
-        records = document
-    elif isinstance(document, dict):
-        callback = document.get("Body", {}).get("stkCallback") if isinstance(document.get("Body"), dict) else None
-        if isinstance(callback, dict):
-            return _callback(callback)
-        if document.get("object") == "balance" and isinstance(document.get("available"), list):
-            return [], None, "a balance as it stands now; it holds no movements"
-        if isinstance(document.get("Result"), dict) and "ResultCode" in document["Result"]:
-            return _result(document["Result"])
-        if "TransID" in document and "TransAmount" in document:
-            return [document], MPESA_CONFIRMATION, ""
-        payouts = document.get("payouts")
-        if isinstance(payouts, list) and payouts and all(isinstance(item, dict) and "amount_money" in item for item in payouts):
-            return payouts, SQUARE_PAYOUT, ""
-        inner = document.get("data")
-        if isinstance(inner, dict) and inner.get("type") == "payout" and isinstance(inner.get("object"), dict):
-            payout = inner["object"].get("payout")
-            if isinstance(payout, dict) and "amount_money" in payout:
-                return [payout], SQUARE_PAYOUT, ""
-        if isinstance(inner, dict) and isinstance(inner.get("object"), dict):  # a webhook event
-            records = [inner["object"]]
-        else:
-            records = inner if document.get("object") == "list" and isinstance(inner, list) else [document]
-    else:
-        return None
-    kinds = {record.get("object") for record in records if isinstance(record, dict)} if records else set()
-    if kinds == {"balance_transaction"}:
-        return records, STRIPE_JSON, ""
-    if kinds and kinds <= {"payout", "refund", "transfer"}:
-        return records, STRIPE_OUT_JSON, ""
-    if kinds and kinds <= {"charge", "topup"}:
-        return records, STRIPE_OBJECT_JSON, ""
-    if kinds == {"dispute"} and all(isinstance(record.get("balance_transactions"), list) for record in records):
-        # The inner objects may leave the date to the dispute around them.
-        inner = [{"created": record.get("created"), **item} for record in records for item in record["balance_transactions"] if isinstance(item, dict)]
-        return (inner, STRIPE_JSON, "") if inner else ([], None, "a dispute that has moved no money yet")
-    if kinds and all(isinstance(kind, str) for kind in kinds) and all(isinstance(record, dict) and "id" in record for record in records):
-        return [], None, f"{', '.join(sorted(map(str, kinds)))[:100]}: no movement of a balance"
-    if kinds and kinds <= {None} and all(isinstance(record, dict) and "TransID" in record and "TransAmount" in record for record in records):
-        return records, MPESA_CONFIRMATION, ""
-    return None
-
-
-def _result(result: dict[str, Any]) -> tuple[list[Any], Profile | None, str]:
-    code = str(result.get("ResultCode", ""))
-    if code != "0":
-        return [], None, f"result {code[:20]}: {str(result.get('ResultDesc', ''))[:200]}; no money moved"
-    holder = result.get("ResultParameters")
-    items = holder.get("ResultParameter") if isinstance(holder, dict) else None
-    record = {key: value for key, value in result.items() if not isinstance(value, dict | list)}
-    for item in items if isinstance(items, list) else ():
-        if isinstance(item, dict) and item.get("Key") and "Value" in item:
-            record[str(item["Key"])] = item["Value"]
-    return [record], MPESA_RESULT, ""
-
-
-def _callback(callback: dict[str, Any]) -> tuple[list[Any], Profile | None, str]:
-    code = str(callback.get("ResultCode", ""))
-    if code != "0":
-        return [], None, f"result {code[:20]}: {str(callback.get('ResultDesc', ''))[:200]}; no money moved"
-    metadata = callback.get("CallbackMetadata")
-    items = metadata.get("Item") if isinstance(metadata, dict) else None
-    record = {key: value for key, value in callback.items() if not isinstance(value, dict | list)}
-    for item in items if isinstance(items, list) else ():
-        if isinstance(item, dict) and item.get("Name") and "Value" in item:
-            record[str(item["Name"])] = item["Value"]
-    return [record], MPESA_CALLBACK, ""
-
-
 #: Every profile that comes with the product, by name: usable wherever a profile is named, and to copy from.
 BUILT_IN: dict[str, tuple[str, Profile]] = {
     **{profile.name: ("csv", profile) for profile in PROFILES},
-    **{profile.name: ("json", profile) for profile in (STRIPE_JSON, STRIPE_OBJECT_JSON, STRIPE_OUT_JSON, SQUARE_PAYOUT, MPESA_CALLBACK, MPESA_RESULT, MPESA_CONFIRMATION)},
+    **{profile.name: ("json", profile) for profile in JSON_PROFILES},
 }

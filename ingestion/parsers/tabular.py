@@ -39,6 +39,8 @@ _CARRIED = re.compile(
 )
 MAX_KEYS = 64
 MAX_UNIQUE = 2_000_000
+#: A cell longer than this is a narrative and no label.
+MAX_LABEL = 60
 _TOTALS = re.compile(
     r"(grand |sub ?)?total(s|en|e)?\b|summe|somme|suma|totaal|razem|gesamt|celkem|(opening|closing|begin|end|start|ending|beginning)\w* balance"
     r"|(begin|eind|anfangs|end|alter |neuer )?saldo|solde|kontostand|end of (report|file|statement)|\*+|-{3,}|={3,}|generated|disclaimer|page \d",
@@ -311,7 +313,7 @@ class Table:
             return Flag(number, "header_again", "the header is repeated")
         if _CARRIED.search(text[:400]) and not self._has_amount(row):
             return Flag(number, "totals_row", clip(text, 200))
-        if (at is None or at >= len(row) or self._date(row[at]) is None) and _TOTALS.search(text[:400]):
+        if (at is None or at >= len(row) or self._date(row[at]) is None) and _says_total(cells):
             return Flag(number, "totals_row", clip(text, 200))
         if len(cells) == 1 and self.layout.width() > 2:
             return Flag(number, "note_row", clip(text, 200))
@@ -374,6 +376,11 @@ class _State:
                            f" amounts (first seen at row {self.break_at})")  # fmt: skip
         yield StatementEnd(self.account, self.currency, opening, closing, ok, self.lines, self.sum, date=self.last,
                            controls=controls)  # fmt: skip
+
+
+def _says_total(cells: list[str]) -> bool:
+    """A label says total or balance in a few words; a narrative that mentions a sum is none."""
+    return any(_TOTALS.match(cell) if len(cell) > MAX_LABEL else _TOTALS.search(cell) for cell in cells)
 
 
 def _cell(row: list[str], at: int | None) -> str:

@@ -18,13 +18,14 @@ from ingestion.parsers.records import AmountError
 _SIMPLE = re.compile(r"(-?[0-9]{1,12})(?:\.([0-9]{0,6}))?\Z")
 _SYMBOLS = re.compile(r"[$€£¥₦₹]|(?<![A-Za-z])(?:[A-Z]{3}|Ksh|KSh|KShs?|kr\.?|zł|Kč|R\$|Fr\.?)(?![A-Za-z])")
 _NUMBER = re.compile(r"[.,]?\d[\d.,'’ \u00a0\u202f]*")
+_NO_WORD = re.compile(r"[\W_]+")
 _SPACES = re.compile(r"[\s\u00a0\u202f'’_]")
 _SHAPE = {
     ".": re.compile(r"([0-9]{1,3}(?:,[0-9]{2,3})*,[0-9]{3}|[0-9]*)(?:\.([0-9]*))?\Z"),
     ",": re.compile(r"([0-9]{1,3}(?:\.[0-9]{3})+|[0-9]*)(?:,([0-9]*))?\Z"),
 }
-_DEBIT = frozenset(("D", "DR", "DBIT", "DEBIT", "AF", "SOLL", "S", "BIJ/AF", "W", "OUT", "-", "DB", "DEBET", "DEBE", "DEBITO", "CARGO"))
-_CREDIT = frozenset(("C", "CR", "CRDT", "CREDIT", "BIJ", "HABEN", "H", "IN", "+", "K", "KREDIT", "HABER", "CREDITO", "ABONO"))
+_DEBIT = frozenset(("D", "DR", "DBIT", "DEBIT", "AF", "SOLL", "S", "BIJ/AF", "W", "OUT", "-", "DB", "DEBET", "DEBE", "DEBITO", "CARGO", "OUTFLOW", "KIADÁS", "РАСХОД", "支出", "借", "出金"))
+_CREDIT = frozenset(("C", "CR", "CRDT", "CREDIT", "BIJ", "HABEN", "H", "IN", "+", "K", "KREDIT", "HABER", "CREDITO", "ABONO", "INFLOW", "BEVÉTEL", "ПРИХОД", "收入", "贷", "入金"))
 
 _MONTHS = {
     name: number
@@ -46,10 +47,10 @@ _NAMED_US = re.compile(r"([^\W\d_]{3,10})\.?\s+(\d{1,2}),?\s+(\d{4})(?:\D|\Z)")
 
 
 def plain(text: str) -> str:
-    """Lower case, no accents, no punctuation: what header names and month names are compared by."""
-    folded = unicodedata.normalize("NFKD", text.replace("ł", "l").replace("ß", "ss").replace("ø", "o"))
+    """Lower case, no accents, no punctuation, in any alphabet: what header names and month names are compared by."""
+    folded = unicodedata.normalize("NFKD", text.replace("ł", "l").replace("ß", "ss").replace("ø", "o").replace("ı", "i"))
     folded = "".join(char for char in folded if not unicodedata.combining(char))
-    return re.sub(r"[^a-z0-9]+", " ", folded.casefold()).strip()
+    return _NO_WORD.sub(" ", folded.casefold()).strip()
 
 
 def number_text(value: object) -> str:

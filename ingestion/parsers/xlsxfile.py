@@ -13,22 +13,27 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import BinaryIO, cast
 
 from python_calamine import CalamineError, load_workbook
 
+from ingestion.parsers.amounts import known_currency
 from ingestion.parsers.layout import SAMPLE_ROWS, Layout, find
 from ingestion.parsers.profiles import Profile
-from ingestion.parsers.records import Events, Flag, Unreadable
+from ingestion.parsers.records import Events, Flag, StatementEnd, Unreadable
 from ingestion.parsers.tabular import Row, Table
-from ingestion.parsers.values import Numbers, cell_text, decimal_mark
+from ingestion.parsers.values import Numbers, cell_text, decimal_mark, is_amount, is_date
 
-VERSION = "2"
+VERSION = "3"
 MAX_FILE = 64 << 20
 MAX_UNPACKED = 512 << 20
 MAX_ENTRIES = 2000
 MAX_CELLS = 40_000_000
 MAX_OLD_XLS = 16 << 20
+MAX_SHEETS = 50
+#: A sheet named with so many digits is named after its account.
+MIN_ACCOUNT_DIGITS = 6
 CHUNK = 1 << 20
 
 _TO_POINT = str.maketrans({".": None, ",": "."})
@@ -157,22 +162,74 @@ def _calm() -> Iterator[None]:
 
 
 def parse(file: BinaryIO, profile: Profile | None = None) -> Events:
-    """Events of a workbook: the first sheet that holds a table, or the one the profile names."""
+    """Events of a workbook: every sheet that holds a table, or the one the profile names; each sheet that is not read is named."""
     measure(file)
     workbook = Workbook(file)
+    named = profile.sheet if profile else ""
+    read: list[str] = []
+    skipped: list[Flag] = []
     problem = ""
-    for name in ([profile.sheet] if profile and profile.sheet else workbook.names)[:50]:
+    last: Layout | None = None
+    for name in [named] if named else workbook.names[:MAX_SHEETS]:
         try:
             rows = workbook.rows(name)
-            layout = _layout(rows, profile) if rows else None
+            layout = _sheet(name, rows, profile, last)
         except Unreadable as error:
             problem = problem or f"sheet {name!r}: {error}"
+            skipped.append(Flag(name, "sheet_skipped", f"sheet {name!r} was not read: {error}"))
             continue
-        if layout is not None:
-            break
-    else:
+        yield from _statements(name, rows, layout, first=not read)
+        read.append(name)
+        last = layout
+    if not read:
         raise Unreadable(problem or "the workbook has no sheet with rows")
-    assert layout is not None
+    yield from skipped
+    others = [name for name in workbook.names if name != named] if named else workbook.names[MAX_SHEETS:]
+    if others:
+        yield Flag(named or read[0], "other_sheets", f"only {named or f'the first {MAX_SHEETS} sheets'!r} was read; there are also {', '.join(others)[:200]}")
+
+
+def _sheet(name: str, rows: list[list[object]], profile: Profile | None, last: Layout | None) -> Layout:
+    """How to read a sheet. After the first, one without a header is read only if it goes on where the one before it ended."""
+    if not any(any(cell != "" for cell in row) for row in rows[:SAMPLE_ROWS]):
+        raise Unreadable("it has no rows")
+    if last is None:
+        return _layout(rows, profile)
+    problem = "it has no header with a date and an amount"
+    try:
+        layout = _layout(rows, profile)
+        if layout.header_row >= 0 and not any(name.isdigit() for name in layout.names[:1]):
+            _own(layout, name)
+            return layout
+    except Unreadable as error:
+        problem = str(error)
+    if not _goes_on(rows, last):
+        raise Unreadable(problem)
+    return replace(last, header_row=-1, assumed=[f"sheet {name!r} has no header; it is read as the sheet before it"])
+
+
+def _own(layout: Layout, name: str) -> None:
+    """What the name of a sheet says of its account and currency, where the sheet itself says nothing."""
+    if not layout.account and "account" not in layout.columns and sum(map(str.isdigit, name)) >= MIN_ACCOUNT_DIGITS and not is_date(name):
+        layout.account = name.strip()
+    if not layout.currency and "currency" not in layout.columns:
+        codes = [word for word in name.replace("_", " ").replace("-", " ").split() if len(word) == 3 and word.isupper() and known_currency(word)]
+        layout.currency = codes[0] if len(codes) == 1 else ""
+
+
+def _goes_on(rows: list[list[object]], last: Layout) -> bool:
+    columns = last.columns
+    dates = [at for name in ("booking_date", "value_date") if (at := columns.get(name)) is not None]
+    amounts = [at for name in ("amount", "credit", "debit", "net") if (at := columns.get(name)) is not None]
+    sample = [[cell_text(cell).strip() for cell in row] for row in rows[:20] if any(cell != "" for cell in row)]
+    good = sum(
+        any(at < len(row) and is_date(row[at]) for at in dates) and any(at < len(row) and is_amount(row[at]) for at in amounts) for row in sample
+    )  # fmt: skip
+    return bool(sample) and good * 5 >= len(sample) * 4
+
+
+def _statements(name: str, rows: list[list[object]], layout: Layout, *, first: bool) -> Events:
+    """The lines of one sheet; those of a later sheet have its name in front of their row."""
     start = layout.header_row + 1
     commas = _comma_columns(rows, layout)
 
@@ -184,10 +241,10 @@ def parse(file: BinaryIO, profile: Profile | None = None) -> Events:
                     row[at] = row[at].translate(_TO_POINT)
             yield number + 1, row
 
-    yield from Table(layout, body).events()
-    others = [other for other in workbook.names if other != name]
-    if others:
-        yield Flag(name, "other_sheets", f"only sheet {name!r} was read; there are also {', '.join(others)[:200]}")
+    for event in Table(layout, body).events():
+        if not first and type(event) is not StatementEnd:
+            event.position = f"{name}!{event.position}"
+        yield event
 
 
 def _comma_columns(rows: list[list[object]], layout: Layout) -> list[int]:

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 TIMEOUT = 60.0
+CLOSING = 5.0
 
 
 class SftpError(RuntimeError):
@@ -66,8 +67,16 @@ class Session:
             options["client_keys"] = [asyncssh.import_private_key(self._secret)]
         else:
             options |= {"password": self._secret, "client_keys": None}
-        self._connection = await asyncssh.connect(self.host, **options)
-        self._client = await self._connection.start_sftp_client()
+        connection = await asyncssh.connect(self.host, **options)
+        try:
+            self._client = await connection.start_sftp_client()
+        except BaseException:
+            # Let in, but no files are served there, or not in time: nobody would ever close this connection. A bank counts them.
+            connection.abort()
+            with contextlib.suppress(Exception):
+                await asyncio.wait_for(connection.wait_closed(), CLOSING)
+            raise
+        self._connection = connection
 
     def close(self) -> None:
         connection, self._connection, self._client = self._connection, None, None
@@ -76,5 +85,5 @@ class Session:
         if connection is not None:
             connection.close()
             with contextlib.suppress(Exception):  # it is over either way
-                self._loop.run_until_complete(asyncio.wait_for(connection.wait_closed(), 5))
+                self._loop.run_until_complete(asyncio.wait_for(connection.wait_closed(), CLOSING))
         self._loop.close()

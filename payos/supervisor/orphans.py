@@ -165,7 +165,10 @@ def run_guard(folder, grace):
         signal.signal(number, signal.SIG_IGN)
     lock = os.open(os.path.join(folder, "guard.lock"), os.O_RDWR | os.O_CREAT, 0o600)
     fcntl.flock(lock, fcntl.LOCK_SH)  # several may live for a moment; the next start waits for all of them
-    os.write(1, b"+")
+    try:
+        os.write(1, b"+")
+    except BrokenPipeError:
+        pass  # the supervisor was killed while this started: there is nobody to tell, and all the more to do
     said = b""
     while True:
         part = os.read(0, 64)

@@ -16,9 +16,9 @@ from payos.kernel.admin import ReadOnlyModelAdmin, needs, pretty
 from payos.kernel.forms import ReasonForm
 from payos.kernel.models import AuditEvent, OutboxEvent
 from payos.kernel.money import display as money
-from settlement import services
+from settlement import selectors, services
 from settlement.admin.html import link, page_of, table
-from settlement.models import RoutingDecision, Transfer
+from settlement.models import Transfer
 
 STATE_COLOURS = {
     "Settled": "success", "Reconciled": "success", "Queued": "info", "Submitted": "info", "Accepted": "info", "Held": "warning",
@@ -96,7 +96,7 @@ class TransferAdmin(ReadOnlyModelAdmin):
     @display(description="Decisions")
     def show_decisions(self, transfer: Transfer) -> Any:
         rows = []
-        for decision in RoutingDecision.objects.filter(transfer=transfer).order_by("-id")[:10]:
+        for decision in selectors.decisions_of(transfer)[:10]:
             rows.append([decision.created_at, decision.rail_code, "chosen", *_factors(decision.chosen)])
             rows += [["", other.get("rail", ""), other.get("why", ""), *_factors(other)] for other in decision.rejected]
         return table(["When", "Rail", "Why", "Score", "Cost", "Minutes", "Reliability", "Load share", "Window"], rows)

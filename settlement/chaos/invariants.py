@@ -9,7 +9,8 @@ from typing import Any
 
 from django.db import connection
 
-from ledger import verify
+from ledger import sealing, verify
+from ledger.models import Hold
 from payos.kernel import ids, tenancy
 from settlement.chaos.processes import Bank
 from settlement.models import SettlementBatch, SettlementWindow, Submission, Transfer, TransferBatch
@@ -48,10 +49,28 @@ def check(*, bank: Bank, partner_id: uuid.UUID, sent: int, funded_minor: int, se
         _executed(found, bank, transfers)
         _ledger(found, partner_id, transfers, funded_minor)
         _counts(found, partner_id, transfers)
+    books(found, partner_id)
+    return found
+
+
+def books(found: Findings, partner_id: uuid.UUID) -> None:
+    """The ledger verifies, every transaction of it is sealed, and nothing is held any more: after every scenario alike."""
+    with tenancy.platform_scope(actor="command:chaos"):
+        sealing.seal_all()
     verdict = verify.verify(partner_id)
     found.check(verdict.ok, f"the ledger does not verify: {verdict.problems[:2]}")
-    found.figures["ledger_ok"] = verdict.ok
-    return found
+    with tenancy.platform_scope(actor="command:chaos"):
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(*) FROM ledger_transaction t WHERE t.partner_id = %s"
+                " AND NOT EXISTS (SELECT 1 FROM ledger_seal s WHERE s.transaction_id = t.id)",
+                [partner_id],
+            )
+            unsealed = cursor.fetchone()[0]
+        held = Hold.objects.filter(partner_id=partner_id, remaining_minor__gt=0).count()
+    found.check(unsealed == 0, f"{unsealed} transactions are not sealed")
+    found.check(held == 0, f"{held} holds are still open")
+    found.figures |= {"ledger_ok": verdict.ok, "ledger_transactions": verdict.transactions, "open_holds": held}
 
 
 def _accepted(found: Findings, transfers: list[Transfer], sent: int, seed: int) -> None:
@@ -94,19 +113,12 @@ def _executed(found: Findings, bank: Bank, transfers: list[Transfer]) -> None:
 
 
 def _ledger(found: Findings, partner_id: uuid.UUID, transfers: list[Transfer], funded_minor: int) -> None:
-    """Holds are zero, and what the partner has left is what was not paid out."""
+    """What the partner has left is what was not paid out, and every settlement and return was posted."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(*) FROM ledger_transaction h WHERE h.partner_id = %s AND h.kind = 'transfer.held'"
-            " AND NOT EXISTS (SELECT 1 FROM ledger_transaction r WHERE r.hold_id = h.id)",
-            [partner_id],
-        )
-        open_holds = cursor.fetchone()[0]
         cursor.execute(
             "SELECT r.kind, count(*) FROM ledger_transaction r WHERE r.partner_id = %s GROUP BY r.kind", [partner_id]
         )
         kinds = dict(cursor.fetchall())
-    found.check(open_holds == 0, f"{open_holds} holds are still open")
     settled = [t for t in transfers if t.state in {"settled", "returned"}]
     found.check(kinds.get("transfer.settled", 0) == len(settled), f"{len(settled)} transfers settled and {kinds.get('transfer.settled', 0)} postings say so")
     returned = [t for t in transfers if t.state == "returned"]
@@ -118,7 +130,7 @@ def _ledger(found: Findings, partner_id: uuid.UUID, transfers: list[Transfer], f
     balance = selectors.balance(Account.objects.get(partner_id=partner_id, livemode=False, code="partner:available", currency="USD"))
     found.check(balance.posted_minor == funded_minor - paid, f"the partner has {balance.posted_minor} and should have {funded_minor - paid}")
     found.check(balance.available_minor == balance.posted_minor, f"{balance.posted_minor - balance.available_minor} is still held")
-    found.figures |= {"open_holds": open_holds, "paid_minor": paid, "returned": len(returned)}
+    found.figures |= {"paid_minor": paid, "returned": len(returned)}
 
 
 def _counts(found: Findings, partner_id: uuid.UUID, transfers: list[Transfer]) -> None:

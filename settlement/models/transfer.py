@@ -61,7 +61,7 @@ class Transfer(AuditedState, TenantModel):
     destination_type = models.CharField(max_length=20)
     destination_label = models.CharField(max_length=200, help_text="Masked, for people.")
     destination_key = models.CharField(max_length=64, help_text="Keyed hash: finds other transfers to the same place.")
-    rail = models.ForeignKey(Rail, on_delete=models.PROTECT, related_name="transfers")
+    rail = models.ForeignKey(Rail, on_delete=models.PROTECT, related_name="transfers", db_index=False)
     protocol = models.CharField(max_length=20, default="api")
     protocol_metadata = models.JSONField(default=dict, blank=True)
     urgency = models.CharField(max_length=10, default="standard")
@@ -71,11 +71,14 @@ class Transfer(AuditedState, TenantModel):
     branch = models.ForeignKey("partners.Branch", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     batch = models.ForeignKey(TransferBatch, on_delete=models.PROTECT, null=True, blank=True, related_name="transfers")
     batch_row = models.IntegerField(null=True, blank=True)
+    decision = models.ForeignKey(
+        "RoutingDecision", on_delete=models.PROTECT, null=True, related_name="+", db_index=False, help_text="Why it was accepted for its rail.",
+    )  # fmt: skip
     hold_id = models.UUIDField(null=True)
     settled_transaction_id = models.UUIDField(null=True)
     window_at = models.DateTimeField(help_text="It waits for the first window closing at or after this.")
     expected_at = models.DateTimeField(null=True)
-    settlement_batch = models.ForeignKey(SettlementBatch, on_delete=models.PROTECT, null=True, blank=True, related_name="transfers")
+    settlement_batch = models.ForeignKey(SettlementBatch, on_delete=models.PROTECT, null=True, blank=True, related_name="transfers", db_index=False)
     attempts = models.PositiveSmallIntegerField(default=0)
     next_attempt_at = models.DateTimeField(null=True, blank=True)
     submitted_at = models.DateTimeField(null=True, blank=True)
@@ -103,6 +106,7 @@ class Transfer(AuditedState, TenantModel):
             models.Index(fields=["reference"], name="settlement_transfer_reference", condition=~Q(reference="")),
             models.Index(fields=["destination_key"], name="settlement_transfer_dest"),
             models.Index(fields=["settlement_batch", "state"], name="settlement_transfer_batch"),
+            models.Index(fields=["rail", "created_at"], name="settlement_transfer_day"),
         ]
 
     def __str__(self) -> str:
@@ -154,7 +158,7 @@ class Transfer(AuditedState, TenantModel):
 class Submission(TenantModel):
     """One promise: the intent is committed before the rail is called, under a reference that never changes."""
 
-    transfer = models.ForeignKey(Transfer, on_delete=models.PROTECT, related_name="submissions")
+    transfer = models.ForeignKey(Transfer, on_delete=models.PROTECT, related_name="submissions", db_index=False)
     number = models.PositiveSmallIntegerField()
     rail = models.ForeignKey(Rail, on_delete=models.PROTECT, related_name="+")
     reference = models.CharField(max_length=80)
@@ -193,12 +197,16 @@ class Submission(TenantModel):
 
 
 class RoutingDecision(TenantModel):
-    """Why this rail and not another, as data."""
+    """Why this rail and not another, as data.
+
+    Transfers that were accepted together on the same facts share one, which they name; a later decision about one transfer
+    alone names it.
+    """
 
     append_only = True
     public_prefix = "rte"
 
-    transfer = models.ForeignKey(Transfer, on_delete=models.PROTECT, related_name="decisions")
+    transfer = models.ForeignKey(Transfer, on_delete=models.PROTECT, null=True, blank=True, related_name="+", db_index=False)
     rail_code = models.CharField(max_length=40)
     chosen = models.JSONField(default=dict)
     rejected = models.JSONField(default=list)
@@ -210,7 +218,7 @@ class RoutingDecision(TenantModel):
         indexes = [models.Index(fields=["transfer"], name="settlement_decision_transfer")]
 
     def __str__(self) -> str:
-        return f"{self.rail_code} for {self.transfer_id}"
+        return f"{self.rail_code} {self.public_id}"
 
 
 class RailCallback(models.Model):

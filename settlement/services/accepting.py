@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -29,7 +31,6 @@ register("not_again", 409, "The transfer may not be sent again", "Make a new tra
 register("batch_repeated", 409, "This list was submitted before", "Read the batch named in `batch`; change the list if it is meant again.")
 
 BATCH_LIMIT = 1000
-SAME_OF_DECISIONS = ("created_at", "partner_id", "livemode")
 URGENCIES = tuple(routing.WEIGHTS)
 PROTOCOLS = ("api", "x402", "ap2", "acp")
 FIELDS = frozenset(
@@ -111,7 +112,7 @@ def _draft(item: Mapping[str, Any], pointer: str, branches: dict[str, uuid.UUID]
         value = item.get(name)
         if value is None:
             return {}
-        written = json.dumps(value, default=str) if isinstance(value, Mapping) else ""
+        written = json.dumps(value, default=_plain) if isinstance(value, Mapping) else ""
         if not written or len(written) > METADATA_LIMIT:
             bad(name, "object", f"must be an object of at most {METADATA_LIMIT // 1024} KB")
             return {}
@@ -150,9 +151,16 @@ def _draft(item: Mapping[str, Any], pointer: str, branches: dict[str, uuid.UUID]
     )
 
 
+def _plain(value: Any) -> Any:
+    """A partner's own numbers stay numbers; the API reads them as decimals. What no float holds stays as it was written."""
+    return float(value) if isinstance(value, Decimal) and math.isfinite(float(value)) else str(value)
+
+
 @transaction.atomic
 def accept(*, partner: Partner, livemode: bool, items: Sequence[TransferIn]) -> list[Transfer]:
     """Hold the funds and queue the transfers; all or none. Without funds or a rail nothing is left in the ledger."""
+    if not items:
+        raise _empty()
     return [Transfer(**row) for row in _accept(partner, livemode, items, None)]
 
 
@@ -166,7 +174,7 @@ def _accept(partner: Partner, livemode: bool, items: Sequence[TransferIn], batch
         "bank_reference": "", "failure_code": "", "failure_detail": "",
     }  # fmt: skip
     rows: list[dict[str, Any]] = []
-    decisions: list[dict[str, Any]] = []
+    decisions: dict[int, RoutingDecision] = {}  # the router answers equal facts with one object, which it keeps
     postings: list[Posting] = []
     accounts: dict[str, tuple[uuid.UUID, uuid.UUID]] = {}
     refused: list[dict[str, Any]] = []
@@ -183,11 +191,15 @@ def _accept(partner: Partner, livemode: bool, items: Sequence[TransferIn], batch
         if item.currency not in accounts:
             accounts[item.currency] = hold_accounts(partner.pk, livemode, item.currency)
         available, transit = accounts[item.currency]
-        text = str(key)
+        why = decisions.get(id(decision))
+        if why is None:
+            why = decisions[id(decision)] = RoutingDecision(
+                partner_id=partner.pk, livemode=livemode, created_at=now, rail_code=rail.code, chosen=decision.chosen, rejected=decision.rejected
+            )
         posting = Posting(
             "transfer.held",
             [Leg(available, item.amount_minor, Layer.PENDING), Leg(transit, -item.amount_minor, Layer.PENDING)],
-            subject=("transfer", text),
+            subject=("transfer", str(key)),
         )
         postings.append(posting)
         destination = {"type": item.destination_type, **item.destination}
@@ -198,20 +210,16 @@ def _accept(partner: Partner, livemode: bool, items: Sequence[TransferIn], batch
                 "destination_key": crypto.blind_index(destinations.identity(destination), "destination"), "rail_id": rail.pk,
                 "protocol": item.protocol, "protocol_metadata": item.protocol_metadata, "urgency": item.urgency, "reference": item.reference,
                 "description": item.description, "metadata": item.metadata, "branch_id": item.branch_id,
-                "batch_row": number if batch else None, "window_at": window_at, "expected_at": expected_at, "hold_id": posting.id,
+                "batch_row": number if batch else None, "window_at": window_at, "expected_at": expected_at, "hold_id": posting.id, "decision_id": why.pk,
             }  # fmt: skip
-        )
-        decisions.append(
-            {"id": str(ids.uuid7()), "transfer_id": text, "rail_code": rail.code, "chosen": decision.chosen, "rejected": decision.rejected}
         )
     if refused:
         raise Problem("no_rail", f"{len(refused)} of {len(items)} transfers find no rail.", rails=refused[0]["rails"], rows=refused[:50])
     post_many(partner_id=partner.pk, livemode=livemode, postings=postings)
     with bulk.together():
+        bulk.insert(RoutingDecision, decisions.values())
         bulk.insert_rows(Transfer, [row | {"destination": crypto.encrypt(row["destination"])} for row in rows], [*rows[0], *same], same)
-        bulk.insert_rows(RoutingDecision, decisions, [*decisions[0], *SAME_OF_DECISIONS], {name: same[name] for name in SAME_OF_DECISIONS})
-        codes = {rail.pk: rail.code for rail in facts.rails.values()}
-        events.publish_many(events.of_accepted(rows, same, codes))
+        events.tell_accepted(rows, same, {rail.pk: rail.code for rail in facts.rails.values()})
     return [same | row for row in rows]
 
 
@@ -231,10 +239,14 @@ def _wanted(key: uuid.UUID, item: TransferIn) -> routing.Wanted:
     )
 
 
+def _empty() -> Problem:
+    return Problem("transfer_invalid", "The list is empty: send at least one transfer.", errors=[field_error("/transfers", "empty", "has no items")])
+
+
 def accept_batch(*, partner: Partner, livemode: bool, items: Sequence[Any], name: str = "") -> TransferBatch:
     """Check a whole list, then accept all of it. The same list again is refused and names the first."""
     if not items:
-        raise Problem("transfer_invalid", "The list is empty: send at least one transfer.", errors=[field_error("/transfers", "empty", "has no items")])
+        raise _empty()
     if len(items) > BATCH_LIMIT:
         raise Problem("transfer_invalid", f"{len(items)} transfers are more than {BATCH_LIMIT}: send them in parts.",
                       errors=[field_error("/transfers", "too_many", f"has more than {BATCH_LIMIT} items")])  # fmt: skip

@@ -22,7 +22,7 @@ from operations.services import open_cases, resolve_by_cause
 from payos.kernel import clock, ids, tenancy
 from payos.kernel.money import display
 from settlement import bulk, events, routing, snapshot
-from settlement.models import Rail, Submission, Transfer
+from settlement.models import Rail, RoutingDecision, Submission, Transfer
 from settlement.rails import base
 from settlement.rails.registry import nets_of
 from settlement.services import progress
@@ -34,7 +34,7 @@ CASE_AFTER_ASKS = 8
 SEND_WITHIN = 15.0
 TRANSFER_FIELDS = (
     "state", "rail", "settled_at", "executed_minor", "bank_reference", "failure_code", "failure_detail", "next_attempt_at",
-    "settlement_batch", "window_at", "settled_transaction_id", "late_since",
+    "settlement_batch", "window_at", "expected_at", "settled_transaction_id", "late_since",
 )  # fmt: skip
 SUBMISSION_FIELDS = ("outcome", "rail_reference", "code", "detail", "asked", "ask_at", "answered_at", "returned_minor")
 RETRY_BASE_SECONDS = 60
@@ -54,6 +54,7 @@ class _Work:
     changed: dict[uuid.UUID, Transfer] = field(default_factory=dict)
     submissions: dict[uuid.UUID, Submission] = field(default_factory=dict)
     executed: dict[uuid.UUID, int] = field(default_factory=dict)
+    decisions: list[RoutingDecision] = field(default_factory=list)  # for another rail than before
     cases: list[dict[str, Any]] = field(default_factory=list)
     over: list[str] = field(default_factory=list)  # causes of cases that are gone
 
@@ -217,7 +218,7 @@ def _fail(work: _Work, rail: Rail, transfer: Transfer, answer: base.Answer) -> N
         transfer.next_attempt_at = now + timedelta(seconds=_jitter(wait))
         _leave_batch(work, transfer, rail, transfer.next_attempt_at)
         return
-    other = _another_rail(transfer, rail) if rail.fallback and answer.category != base.NEEDS_DETAILS else None
+    other = _another_rail(work, transfer, rail) if rail.fallback and answer.category != base.NEEDS_DETAILS else None
     if other is not None:
         transfer.rail = other
         _leave_batch(work, transfer, other, now)
@@ -234,6 +235,7 @@ def _leave_batch(work: _Work, transfer: Transfer, rail: Rail, ready_at: Any) -> 
     progress.count(transfers=[_Counted(transfer)], settled=False)
     transfer.settlement_batch = None
     transfer.window_at = next_window(rule, ready_at)
+    transfer.expected_at = snapshot.expected_at(rail, transfer.window_at)
     work.retry.append(transfer)
     _set(transfer, "queued")
 
@@ -247,7 +249,8 @@ class _Counted:
         self.pk, self.settlement_batch_id, self.amount_minor = transfer.pk, transfer.settlement_batch_id, transfer.amount_minor
 
 
-def _another_rail(transfer: Transfer, rail: Rail) -> Rail | None:
+def _another_rail(work: _Work, transfer: Transfer, rail: Rail) -> Rail | None:
+    """The next rail that can take it, with the reasons kept beside those of the first."""
     facts = snapshot.take(transfer.partner_id)
     tried = set(Submission.objects.filter(transfer=transfer).values_list("rail__code", flat=True)) | {rail.code}
     if len(tried) >= 3:
@@ -257,7 +260,15 @@ def _another_rail(transfer: Transfer, rail: Rail) -> Rail | None:
         excluded=frozenset(tried),
     )  # fmt: skip
     decision = routing.route(facts.views, wanted)
-    return facts.rails[decision.rail] if decision.rail else None
+    if decision.rail is None:
+        return None
+    work.decisions.append(
+        RoutingDecision(
+            partner_id=transfer.partner_id, livemode=transfer.livemode, transfer_id=transfer.pk, rail_code=decision.rail, chosen=decision.chosen,
+            rejected=decision.rejected,
+        )  # fmt: skip
+    )
+    return facts.rails[decision.rail]
 
 
 BY_STATE = {
@@ -280,6 +291,7 @@ def _carry_out(work: _Work, rail: Rail) -> None:
     _post(work, rail)
     if work.changed:
         bulk.update(Transfer, work.changed.values(), TRANSFER_FIELDS)
+    bulk.insert(RoutingDecision, work.decisions)
     if work.submissions:
         bulk.update(Submission, work.submissions.values(), SUBMISSION_FIELDS)
     progress.count(transfers=work.settle, settled=True, executed=work.executed)

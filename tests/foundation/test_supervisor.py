@@ -134,6 +134,23 @@ def test_a_killed_guard_is_replaced(world: Toys) -> None:
     world.assert_empty(seconds=90)
 
 
+def test_a_guard_that_starts_too_late_to_be_heard_cleans_up_all_the_same(world: Toys) -> None:
+    driver = world.driver()
+    world.wait_for("started")
+    time.sleep(0.5)
+    for pid in [*(pid for pid, command in world.alive().items() if "orphans.py guard" in command), driver.pid]:
+        os.kill(pid, signal.SIGKILL)
+    driver.wait()
+    assert world.alive(), "the stubborn child was to survive this, or the test proves nothing"
+    command = [sys.executable, "-I", "-S", orphans.__file__, "guard", str(world.folder / "run"), "1"]
+    guard = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert guard.stdin is not None and guard.stdout is not None
+    guard.stdout.close()
+    guard.stdin.close()
+    assert guard.wait(90) == 0
+    world.assert_empty(seconds=0)
+
+
 def test_a_stranger_that_got_the_number_of_a_child_is_left_alone(tmp_path: Path) -> None:
     stranger = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
     try:

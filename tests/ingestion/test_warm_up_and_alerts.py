@@ -13,7 +13,7 @@ from django.core.management import call_command
 from django.db import connection, connections
 
 from ingestion import dedup, metrics, services, stats, tasks
-from ingestion.models import Payment, PaymentStaging
+from ingestion.models import Payment, PaymentStaging, WebhookLatency
 from ingestion.services import partitions
 from operations import alerts
 from operations.models import Alert, AlertRule
@@ -150,6 +150,9 @@ RULES = import_module("operations.migrations.0006_ingestion_rules").RULES
 
 @pytest.fixture
 def rules(db, platform):
+    # What earlier tests' messages left to be counted is not this test's.
+    stats.flush()
+    WebhookLatency.objects.all().delete()
     AlertRule.objects.update(enabled=False)
     for rule in RULES:
         AlertRule.objects.update_or_create(name=rule["name"], defaults={**rule, "enabled": True, "for_minutes": 0})

@@ -11,9 +11,11 @@ from ledger import selectors, verify
 from ledger.models import Account, Entry
 from operations.models import Case
 from payos.kernel import clock, tenancy
+from payos.kernel.errors import Problem
 from payos.kernel.models import OutboxEvent
+from settlement import selectors as selectors_of
 from settlement import services
-from settlement.models import SettlementBatch, SettlementWindow, Submission, Transfer, WindowRule
+from settlement.models import Rail, RoutingDecision, SettlementBatch, SettlementWindow, Submission, Transfer, WindowRule
 from settlement.rails import base
 from tests.settlement.conftest import fund, order
 
@@ -216,6 +218,62 @@ def test_what_is_told_of_an_accepted_list_is_what_the_api_shows(api, rail, funde
     shown = [api.get(f"/v1/transfers/{one['id']}").json() for one in told]
     assert [one["reference"] for one in told] == ["one", "two", "three"]
     assert [{name: value for name, value in one.items() if name in told[0]} for one in shown] == told
+
+
+def test_transfers_decided_alike_share_the_reasons_and_each_can_tell_them(api, rail, funded):
+    with tenancy.platform_scope():
+        dear = Rail.objects.create(
+            code="dear", name="Dear", adapter="sandbox", currencies=["USD"], destination_types=["us_bank"], cost_basis_points=100, config={"url": "http://127.0.0.1:9"},
+        )
+        WindowRule.objects.create(rail=dear, frequency="continuous")
+    items = [order(amount=amount, reference=f"{n}") for n, amount in enumerate(["10.00", "10.00", "20.00", "10.00"])]
+    made = api.post("/v1/transfers/batch", {"transfers": items}).json()
+    with tenancy.platform_scope():
+        rows = list(Transfer.objects.order_by("batch_row"))
+        assert [rows[0].decision_id == row.decision_id for row in rows] == [True, True, False, True]
+        assert RoutingDecision.objects.count() == 2
+    for item, cost in zip(api.get(f"/v1/transfers/batch/{made['id']}/items").json()["data"], [10, 20, 10, 10], strict=True):
+        told = api.get(f"/v1/transfers/{item['id']}").json()["routing"]
+        assert told["rail"] == "sandbox" and told["chosen"]["cost_minor"] == 0
+        assert [(other["rail"], other["cost_minor"]) for other in told["rejected"]] == [("dear", cost)], item
+
+
+def test_another_rail_after_a_failure_says_why_and_when(api, bank, rail, funded):
+    with tenancy.platform_scope():
+        second = Rail.objects.create(
+            code="second", name="Second", adapter="sandbox", currencies=["USD"], destination_types=["us_bank"], cost_fixed_minor=50, speed_minutes=120,
+            config=rail.config,
+        )  # fmt: skip
+        WindowRule.objects.create(rail=second, frequency="end_of_day", times=["23:30"])
+    shown = api.post("/v1/transfers", order(account="9700000016")).json()
+    deadline = time.monotonic() + 15
+    while time.monotonic() < deadline and api.get(f"/v1/transfers/{shown['id']}").json()["rail"] == "sandbox":
+        work()
+        with tenancy.platform_scope():
+            Submission.objects.filter(outcome__in=["intent", "sent", "unknown"]).update(ask_at=clock.now())
+        services.ask_due()
+    told = api.get(f"/v1/transfers/{shown['id']}").json()
+    assert (told["rail"], told["status"], told["failure_code"]) == ("second", "queued", "R16")
+    assert told["routing"]["rail"] == "second"
+    assert {"rail": "sandbox", "why": "it was tried before"} in told["routing"]["rejected"]
+    window, expected = (datetime.fromisoformat(told[name]) for name in ("next_window", "expected_settlement"))
+    assert expected - window == timedelta(minutes=120)
+    with tenancy.platform_scope():
+        assert [one.rail_code for one in selectors_of.decisions_of(Transfer.objects.get())] == ["second", "sandbox"]
+
+
+def test_values_that_python_takes_for_equal_stay_themselves(api, rail, funded):
+    """Columns that are the same in a whole list are written once: 1 and true are equal to Python and not to a partner."""
+    items = [order(reference=f"{n}", metadata={"flag": value}) for n, value in enumerate([1, True, 1.0])]
+    made = api.post("/v1/transfers/batch", {"transfers": items}).json()
+    shown = api.get(f"/v1/transfers/batch/{made['id']}/items").json()["data"]
+    assert sorted(repr(one["metadata"]["flag"]) for one in shown) == ["1", "1.0", "True"]
+
+
+def test_an_empty_list_is_refused_in_words(api, rail, funded):
+    with tenancy.tenant_scope(funded.pk, False), pytest.raises(Problem, match="at least one transfer"):
+        services.accept(partner=funded, livemode=False, items=[])
+    assert api.post("/v1/transfers/batch", {"transfers": []}).json()["errors"][0]["code"] == "empty"
 
 
 @pytest.mark.django_db(transaction=True)

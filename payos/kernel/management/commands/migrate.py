@@ -5,11 +5,12 @@ It never waits long for a lock: while a migration waits for one, everybody else 
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from django.core.management.base import CommandError
 from django.core.management.commands import migrate
-from django.db import OperationalError, connections
+from django.db import DatabaseError, OperationalError, connections
 from psycopg.errors import LockNotAvailable
 
 from payos.kernel import security
@@ -45,7 +46,9 @@ class Command(migrate.Command):
                 " nothing and those before it stand. Run migrate again when it is quieter, or with a longer --lock-timeout."
             ) from error
         finally:
-            _bound(options["database"], 0)
+            # A connection that broke took its setting with it, and what broke it is what the person must read.
+            with contextlib.suppress(DatabaseError):
+                _bound(options["database"], 0)
         if options["verbosity"] >= 1:
             self.stdout.write(f"  Access rules agree with the models on {covered} tables.")
 
