@@ -77,7 +77,8 @@ class ApprovalAdmin(ReadOnlyModelAdmin):
     def one(self, request: HttpRequest, key: uuid.UUID) -> HttpResponse:
         approval = self._get(key)
         preview, unchanged = services.current_preview(approval)
-        text, address = subjects.link(approval.subject_type, approval.subject_id)
+        # What has no row of its own is told apart by its parameters, which the preview shows in words.
+        text, address = ("", "") if approval.subject_type == "parameters" else subjects.link(approval.subject_type, approval.subject_id)
         user: Any = request.user
         return page(
             request,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.db import models
@@ -70,6 +71,15 @@ def _method(name: str, label: str, write: Callable[[Any], Any]) -> Callable[[Any
     return show
 
 
+def _money(name: str, row: Any) -> str:
+    value = getattr(row, name)
+    return "–" if value is None else display(value, row.currency)
+
+
+def _json(name: str, row: Any) -> SafeString | str:
+    return facts(getattr(row, name))
+
+
 def readings(model: type[models.Model]) -> dict[str, Callable[[Any], Any]]:
     """Field -> how it is shown, for the fields that nobody reads as they are stored."""
     found: dict[str, Callable[[Any], Any]] = {}
@@ -77,10 +87,9 @@ def readings(model: type[models.Model]) -> dict[str, Callable[[Any], Any]]:
     for field in model._meta.fields:
         name, label = field.name, str(field.verbose_name)
         if name.endswith("_minor") and has_currency:
-            write: Callable[[Any], Any] = lambda row, name=name: display(value, row.currency) if (value := getattr(row, name)) is not None else "–"  # noqa: E731
-            found[name] = _method(name, label.removesuffix(" minor").capitalize(), write)
+            found[name] = _method(name, label.removesuffix(" minor").capitalize(), partial(_money, name))
         elif isinstance(field, models.JSONField):
-            found[name] = _method(name, label.capitalize(), lambda row, name=name: facts(getattr(row, name)))
+            found[name] = _method(name, label.capitalize(), partial(_json, name))
         elif name == "livemode":
             found[name] = _method(name, "Mode", lambda row: "Live" if row.livemode else "Test")
     return found

@@ -14,6 +14,7 @@ from partners.models import User
 from payos.kernel import clock, tenancy
 from payos.kernel.reading import facts, size
 from reconciliation import services
+from reconciliation.admin.outcomes import LEVELS
 from reconciliation.models import BankAccount, Discrepancy, Match, Run, Statement, StatementLine, Suggestion
 from settlement.models import Transfer, WindowRule
 from tests.console.test_workbench import day_of
@@ -50,7 +51,7 @@ def test_what_reconciliation_made_is_read_in_words_and_money(day: list[Transfer]
         whole = StatementLine.objects.get(amount_minor=777)
         suggestion = Suggestion.objects.first()
     seen = page(console, match)
-    assert day[0].public_id in seen and "-$10.00" in seen and "1, exact reference" in seen and " UTC" in seen
+    assert day[0].public_id in seen and "-$10.00" in seen and LEVELS[match.level] in seen and " UTC" in seen
     seen = page(console, statement)
     assert "-$14.73" in seen and "-1473" not in seen and "Open lines" in seen
     seen = page(console, wrong)
