@@ -27,6 +27,7 @@ BY_SQLSTATE = {
     "LP005": "external_id_conflict",
     "LP006": "append_only",
 }
+TOO_LARGE = "22003"
 BY_CONSTRAINT = {
     "ledger_balance_not_overdrawn": "insufficient_funds",
     "ledger_hold_never_more_than_held": "hold_exceeded",
@@ -59,6 +60,8 @@ def problem_of(error: BaseException) -> Problem | None:
     code = BY_SQLSTATE.get(cause.sqlstate or "")
     if code:
         return Problem(code, (cause.diag.message_primary or "").strip())
+    if cause.sqlstate == TOO_LARGE:
+        return Problem("unprocessable", "an account would hold more than a ledger can count (9,223,372,036,854,775,807 minor units): move less at once")
     code = BY_CONSTRAINT.get(cause.diag.constraint_name or "")
     if code:
         return Problem(code, TEXTS[code])

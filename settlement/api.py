@@ -163,8 +163,8 @@ class Batches(PayosAPIView):
 
     @extend_schema(operation_id="transfer_batches_create", request=BatchBody, responses={201: BatchOut})
     def post(self, request: Request) -> Response:
-        upload = request.FILES.get("file") if hasattr(request, "FILES") else None
-        if upload is not None:
+        if request.FILES or (request.content_type or "").lower().startswith("multipart/"):
+            upload = _the_file(request)
             if upload.size > settings.API_MAX_BODY:
                 raise Problem("payload_too_large", f"The file is over {settings.API_MAX_BODY} bytes: send its rows in parts.")
             given = csvlist.read(upload.read())
@@ -185,6 +185,18 @@ class Batches(PayosAPIView):
     def _made(self, items: list[Any], name: str) -> Response:
         batch = services.accept_batch(partner=self.partner, livemode=self.livemode, items=items, name=name[:120].replace("\x00", ""))
         return Response(show_batch(batch), status=201)
+
+
+def _the_file(request: Request) -> Any:
+    """The one file of an upload; a second one would be lost without a word."""
+    unknown = sorted((set(request.FILES) | set(request.POST)) - {"file", "name"})
+    faults = [field_error(f"/{name[:40]}", "unknown", "is no field of an upload: it takes `file` and `name`") for name in unknown[:20]]
+    files = request.FILES.getlist("file")
+    if len(files) != 1:
+        faults.append(field_error("/file", "required", f"must be one CSV file; there are {len(files)}"))
+    if faults:
+        raise Problem("invalid_request", errors=faults)
+    return files[0]
 
 
 class BatchDetail(PayosAPIView):

@@ -266,7 +266,7 @@ def validate(
         return [{"pointer": pointer, "code": "not_an_object", "detail": "The destination must be an object with the fields of its type."}]
     f = _Fields(data, pointer, _known_evm)
     allowed = CURRENCIES[type]
-    if (allowed is not None and currency not in allowed) or (allowed is None and currency in WALLET_CURRENCIES):
+    if currency and ((allowed is not None and currency not in allowed) or (allowed is None and currency in WALLET_CURRENCIES)):
         takes = ", ".join(sorted(allowed)) if allowed else "bank currencies"
         f.fail("type", "currency_mismatch", f"A {type} destination takes {takes}, not {currency}.")
     result = check(f)

@@ -42,6 +42,12 @@ def key_of(request: Request) -> str:
 
 def fingerprint(request: Request) -> str:
     digest = hashlib.sha256(f"{request.method} {request.get_full_path()}\n".encode())
+    if str(request.content_type or "").lower().startswith("multipart/"):
+        # Clients draw a new boundary for every try: the same parts are the same request, whatever stands between them.
+        form: Any = request.data
+        parts = sorted((name, [_describe(value) for value in values]) for name, values in form.lists())
+        digest.update(json.dumps(parts).encode())
+        return digest.hexdigest()
     try:
         digest.update(request._request.body)
     except RawPostDataException:  # the stream was consumed by a form parser: what it read stands for the body
@@ -55,7 +61,7 @@ def _describe(value: Any) -> Any:
         for chunk in value.chunks():
             content.update(chunk)
         value.seek(0)
-        return content.hexdigest()
+        return [value.name, content.hexdigest()]
     return str(value)
 
 

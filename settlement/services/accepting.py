@@ -21,7 +21,7 @@ from payos.kernel import clock, crypto, ids, tenancy
 from payos.kernel.api import field_error
 from payos.kernel.errors import Problem, register
 from payos.kernel.fsm import take
-from payos.kernel.money import MoneyError, parse_minor
+from payos.kernel.money import MoneyError, parse_minor, to_decimal_str
 from settlement import bulk, destinations, events, routing, snapshot
 from settlement.models import RoutingDecision, Transfer, TransferBatch
 
@@ -37,7 +37,8 @@ FIELDS = frozenset(
     "amount currency destination rail protocol protocol_metadata urgency reference description metadata branch within_minutes".split()
 )
 METADATA_LIMIT = 16 * 1024
-CONTROL = re.compile(r"[\x00-\x1f]")
+# Besides what no printer prints: line ends of other kinds, and marks that turn the direction of what is read after them.
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]")
 
 
 @dataclass(slots=True)
@@ -215,12 +216,25 @@ def _accept(partner: Partner, livemode: bool, items: Sequence[TransferIn], batch
         )
     if refused:
         raise Problem("no_rail", f"{len(refused)} of {len(items)} transfers find no rail.", rails=refused[0]["rails"], rows=refused[:50])
-    post_many(partner_id=partner.pk, livemode=livemode, postings=postings)
+    _hold(partner, livemode, items, postings)
     with bulk.together():
         bulk.insert(RoutingDecision, decisions.values())
         bulk.insert_rows(Transfer, [row | {"destination": crypto.encrypt(row["destination"])} for row in rows], [*rows[0], *same], same)
         events.tell_accepted(rows, same, {rail.pk: rail.code for rail in facts.rails.values()})
     return [same | row for row in rows]
+
+
+def _hold(partner: Partner, livemode: bool, items: Sequence[TransferIn], postings: Sequence[Posting]) -> None:
+    try:
+        post_many(partner_id=partner.pk, livemode=livemode, postings=postings)
+    except Problem as problem:
+        if problem.code != "insufficient_funds":
+            raise
+        asked: dict[str, int] = {}
+        for item in items:
+            asked[item.currency] = asked.get(item.currency, 0) + item.amount_minor
+        sums = " and ".join(f"{to_decimal_str(total, currency)} {currency}" for currency, total in sorted(asked.items()))
+        raise Problem("insufficient_funds", f"{sums} would be held and less than that is available: nothing was accepted.") from problem
 
 
 def _promise(facts: snapshot.Snapshot, rail: Any, now: Any) -> tuple[Any, Any]:

@@ -132,3 +132,33 @@ def test_whatever_a_file_holds_the_answer_is_a_list_or_a_problem(seed):
             assert problem.errors and all(fault["line"] >= 1 and fault["detail"] for fault in problem.errors)
         else:
             assert len(given.items) == len(given.lines) == len(set(given.lines))
+
+
+def multipart(api, parts, key):
+    """As a client sends it: with a boundary of its own for every try."""
+    mark = f"----{random.SystemRandom().getrandbits(64):x}"
+    body = b"".join(
+        f'--{mark}\r\nContent-Disposition: form-data; name="{name}"{f"; filename={chr(34)}{filename}{chr(34)}" if filename else ""}\r\n\r\n'.encode() + raw + b"\r\n"
+        for name, filename, raw in parts
+    )
+    return api.generic("POST", "/v1/transfers/batch", body + f"--{mark}--\r\n".encode(), f"multipart/form-data; boundary={mark}", headers={"Idempotency-Key": key})
+
+
+def test_the_same_upload_again_under_its_key_is_the_same_answer(api, rail, funded):
+    raw, _ = written([good(random.Random("again"), number) | {"amount": "1.00"} for number in range(3)])
+    first = multipart(api, [("file", "a.csv", raw), ("name", "", b"May")], "upload-1")
+    again = multipart(api, [("name", "", b"May"), ("file", "a.csv", raw)], "upload-1")
+    assert first.status_code == again.status_code == 201, again.content
+    assert again.json() == first.json() and again.headers["Idempotent-Replayed"] == "true"
+    for other in ([("file", "a.csv", raw + b"\n"), ("name", "", b"May")], [("file", "a.csv", raw), ("name", "", b"June")], [("file", "b.csv", raw), ("name", "", b"May")]):
+        assert multipart(api, other, "upload-1").json()["code"] == "idempotency_key_reused"
+
+
+@pytest.mark.parametrize(
+    ("parts", "pointer"),
+    [([], "/file"), ([("name", "", b"x")], "/file"), ([("other", "a.csv", b"x")], "/other"), ([("file", "", b"text")], "/file"),
+     ([("file", "a.csv", b"amount\n1\n"), ("file", "b.csv", b"amount\n1\n")], "/file")],
+)  # fmt: skip
+def test_an_upload_is_one_file(api, rail, funded, parts, pointer):
+    answer = multipart(api, parts, "upload-2")
+    assert answer.status_code == 400 and pointer in {fault["pointer"] for fault in answer.json()["errors"]}, answer.content

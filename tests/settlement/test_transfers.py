@@ -270,6 +270,22 @@ def test_values_that_python_takes_for_equal_stay_themselves(api, rail, funded):
     assert sorted(repr(one["metadata"]["flag"]) for one in shown) == ["1", "1.0", "True"]
 
 
+def test_an_amount_beyond_what_a_ledger_counts_is_refused_and_leaves_nothing(api, rail, funded):
+    assert api.post("/v1/transfers", order()).status_code == 201
+    answer = api.post("/v1/transfers", order(amount="92233720368547758.07"))
+    assert answer.status_code == 422 and "more than a ledger can count" in answer.json()["detail"], answer.content
+    answer = api.post("/v1/transfers", order(amount="100000.01"))
+    assert answer.json()["code"] == "insufficient_funds" and answer.json()["detail"].startswith("100000.01 USD would be held")
+    with tenancy.platform_scope():
+        assert Transfer.objects.count() == 1
+
+
+@pytest.mark.parametrize("mark", ["\u202e", "\u2066", "\u2028", "\x7f", "\x85", "\ufeff"])
+def test_marks_that_turn_or_break_what_people_read_are_refused(api, rail, funded, mark):
+    answer = api.post("/v1/transfers", order(description=f"a{mark}b"))
+    assert [fault["pointer"] for fault in answer.json()["errors"]] == ["/description"]
+
+
 def test_an_empty_list_is_refused_in_words(api, rail, funded):
     with tenancy.tenant_scope(funded.pk, False), pytest.raises(Problem, match="at least one transfer"):
         services.accept(partner=funded, livemode=False, items=[])

@@ -12,6 +12,7 @@ from settlement.rails.nacha.codes import (
     REFUSED_CHANGE_CODES,
     RETURN_CODES,
     RETURN_TRANSACTION_CODES,
+    SEC_CODES,
     TRANSACTION_CODES,
     ZERO_CODES,
     Sec,
@@ -106,8 +107,10 @@ def _check_addenda(report: Report, batch: Batch, entry: Entry, rules: Sec | None
         error(record, "addenda_indicator", f"The addenda indicator is {indicator} and {there}.", "addenda")
     ordinary = [a for a in entry.addenda if a.text[1:3] not in ("98", "99")]
     iat = batch.header.layout == "batch_header_iat"
-    if rules is not None and len(ordinary) > rules.addenda:
-        error(record, "addenda_count", f"{sec} entries carry at most {rules.addenda} addenda records, this one {len(ordinary)}.", "addenda")
+    # A notice of change about an international entry repeats the addenda of that entry.
+    most = SEC_CODES["IAT"].addenda if iat else rules.addenda if rules is not None else len(ordinary)
+    if len(ordinary) > most:
+        error(record, "addenda_count", f"{sec} entries carry at most {most} addenda records, this one {len(ordinary)}.", "addenda")
     if sec == "COR" and entry.addendum("98") is None:
         error(record, "addenda_missing", "A notice of change must carry its 98 addenda record.", "addenda")
     if "addenda_count" in record and not iat and sec != "ENR" and not back:

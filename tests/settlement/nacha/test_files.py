@@ -287,3 +287,19 @@ def test_nothing_and_nonsense():
 def test_the_identity_of_a_file():
     assert read(write(made())).identity == ("1121042882", "261120", "A")
     assert read(write(made(modifier="7"))).identity[2] == "7"
+
+
+def test_a_notice_of_change_about_an_international_entry_repeats_its_addenda():
+    file = made(paid(sec="IAT", international=INTERNATIONAL, account_number="FR1420041010050500013M02606"))
+    lines = write(file).decode().split("\n")
+    entry = next(n for n, line in enumerate(lines) if line.startswith("6"))
+    last = next(n for n, line in enumerate(lines) if line.startswith("8"))
+    trace = lines[entry][79:94]
+    lines[1] = lines[1][:4] + "IATCOR".ljust(16) + lines[1][20:50] + "COR" + lines[1][53:]
+    lines.insert(last, f"798C01{trace}      {trace[:8]}9722-C3".ljust(79) + trace)
+    assert "addenda_count" not in codes("\n".join(lines))
+    ordinary = write(made(paid())).decode().split("\n")
+    ordinary[1] = ordinary[1][:50] + "COR" + ordinary[1][53:]
+    for n in range(2):
+        ordinary.insert(3, f"705one{n}".ljust(94))
+    assert "addenda_count" in codes("\n".join(ordinary))
