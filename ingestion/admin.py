@@ -7,14 +7,14 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.template.response import TemplateResponse
 from django.urls import reverse
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from ingestion import channels, services
+from ingestion.adminfiles import profile_choices
 from ingestion.connectors import ConnectorError
 from ingestion.models import (
     Connector,
@@ -24,18 +24,14 @@ from ingestion.models import (
     PaymentStaging,
     RawMessage,
     Source,
-    SourceFile,
     StagingProcessLog,
 )
 from ledger.models import Account
-from partners.models import Partner
 from payos.kernel import clock, ids
-from payos.kernel.admin import PayosModelAdmin, ReadOnlyModelAdmin, needs
-from payos.kernel.errors import Problem
+from payos.kernel.admin import PayosModelAdmin, ReadOnlyModelAdmin, needs, pretty
 from payos.kernel.forms import DialogForm, ReasonForm
 from payos.kernel.money import display as show_money
 
-KEEP = "="  # no profile can be called that
 STATES = {"recorded": "info", "settled": "warning", "reconciled": "success", "reversed": "danger", "disputed": "danger"}
 
 
@@ -72,6 +68,7 @@ class ChannelLately(Lately):
 @admin.register(Payment)
 class PaymentAdmin(ReadOnlyModelAdmin):
     list_display = ["reference_number", "show_amount", "show_state", "payment_channel", "source", "loan_account_number", "partner", "payment_date"]
+    empty_words = "Payments come by the API, webhooks, connectors, files and the staging table."
     list_filter = [StateLately, ChannelLately, "livemode"]
     list_select_related = ["partner"]
     search_help_text = "A payment id, a reference number or a loan account"
@@ -91,9 +88,9 @@ class PaymentAdmin(ReadOnlyModelAdmin):
     def show_amount(self, payment: Payment) -> str:
         return show_money(payment.amount_minor, payment.currency)
 
-    @display(description="State", label=STATES)
+    @display(description="State", label={state.capitalize(): colour for state, colour in STATES.items()})
     def show_state(self, payment: Payment) -> str:
-        return payment.state
+        return payment.state.capitalize()
 
     has_work_permission = needs("ingestion.work_payment")
 
@@ -144,8 +141,8 @@ class RawMessageAdmin(ReadOnlyModelAdmin):
     readonly_fields = ["show_body"]
 
     @display(description="Message")
-    def show_body(self, raw: RawMessage) -> str:
-        return bytes(raw.body)[:4000].decode("utf-8", "replace")
+    def show_body(self, raw: RawMessage) -> Any:
+        return pretty(bytes(raw.body)[:4000].decode("utf-8", "replace"))
 
 
 @admin.register(Source)
@@ -202,93 +199,6 @@ class SourceAdmin(PayosModelAdmin):
         secret = services.source_rotate(source=Source.objects.get(pk=object_id))
         messages.success(request, f"The new secret, shown once: {secret}")
         return redirect(reverse("admin:ingestion_source_change", args=[object_id]))
-
-
-def profile_choices() -> list[tuple[str, str]]:
-    return [("", "none"), *((name, name) for name in services.profile_names())]
-
-
-class ReadAgainForm(forms.Form):
-    format = forms.CharField(required=False, max_length=40, widget=UnfoldAdminTextInputWidget, help_text="Empty: found by looking.")
-    profile = forms.ChoiceField(required=False, choices=lambda: [(KEEP, "as it was read"), *profile_choices()], widget=UnfoldAdminSelectWidget, label="Mapping profile")
-
-
-class UploadForm(DialogForm):
-    partner = forms.ModelChoiceField(queryset=Partner.objects.all(), required=False, widget=UnfoldAdminSelectWidget, help_text="Empty: an account of the platform.")
-    file = forms.FileField(label="Statement or report")
-    format = forms.CharField(required=False, max_length=40, widget=UnfoldAdminTextInputWidget, help_text="Empty: found by looking.")
-    profile = forms.ChoiceField(required=False, choices=profile_choices, widget=UnfoldAdminSelectWidget, label="Mapping profile", help_text="For CSV, XLSX and JSON. Empty: columns are found by their names.")
-
-
-@admin.register(SourceFile)
-class SourceFileAdmin(ReadOnlyModelAdmin):
-    list_display = ["created_at", "name", "show_state", "came_by", "size", "times_seen", "show_facts", "partner"]
-    list_filter = ["state", "came_by"]
-    list_select_related = ["partner"]
-    search_fields = ["name", "=sha256"]
-    date_hierarchy = "created_at"
-    actions_list = ["upload"]
-    actions_detail = ["read_again", "make_profile"]
-
-    @display(description="State", label={"received": "info", "processed": "success", "flagged": "warning", "quarantined": "danger"})
-    def show_state(self, file: SourceFile) -> str:
-        return file.state
-
-    @display(description="What was made of it")
-    def show_facts(self, file: SourceFile) -> str:
-        facts = file.facts
-        if "error" in facts:
-            return str(facts["error"])[:120]
-        return f"{facts['lines']} lines, {facts['new_lines']} new" if "lines" in facts else ""
-
-    has_work_permission = needs("ingestion.work_file")
-
-    @action(
-        description="Upload a file", icon="upload", permissions=["work"], url_path="upload",
-    )
-    def upload(self, request: HttpRequest) -> HttpResponse:
-        """A page of its own: the dialog's form carries no file."""
-        form = UploadForm(request=request, data=request.POST or None, files=request.FILES or None)
-        if request.method == "POST" and form.is_valid():
-            chosen = form.cleaned_data
-            partner = chosen["partner"]
-            file, fresh = services.receive_file(
-                content=chosen["file"], name=chosen["file"].name, partner_id=partner.pk if partner else None, format=chosen["format"],
-                profile_name=chosen["profile"],
-            )  # fmt: skip
-            file = services.process_file(file=file) if fresh or file.state in {"received", "quarantined"} else file
-            (messages.success if file.state == "processed" else messages.warning)(request, f"{file.name}: {file.state}. {self.show_facts(file)}")
-            return redirect(reverse("admin:ingestion_sourcefile_change", args=[file.pk]))
-        return TemplateResponse(request, "ingestion/upload.html", {**self.admin_site.each_context(request), "form": form, "title": "Upload a file", "opts": self.model._meta})
-
-    @action(description="Read again", icon="refresh", permissions=["work"], url_path="read-again")
-    def read_again(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """A page of its own: what would change is shown before anything does."""
-        file = self.get_object(request, object_id)
-        if file is None:
-            raise Http404
-        form = ReadAgainForm(request.POST or None, initial={"format": file.format, "profile": KEEP})
-        found: list[dict[str, Any]] = []
-        if request.method == "POST" and form.is_valid():
-            named = form.cleaned_data["profile"]
-            ways = {"format": form.cleaned_data["format"], "profile_name": None if named == KEEP else named}
-            try:
-                if "apply" in request.POST:
-                    file = services.read_again(file=file, expected=request.POST.getlist("seen"), **ways)
-                    (messages.success if file.state == "processed" else messages.warning)(request, f"{file.name}: {file.state}. {self.show_facts(file)}")
-                    return redirect(reverse("admin:ingestion_sourcefile_change", args=[object_id]))
-                found = services.compare_readings(file=file, **ways)
-            except Problem as problem:
-                form.add_error(None, problem.detail)
-        context = {**self.admin_site.each_context(request), "form": form, "file": file, "found": found, "title": f"Read {file.name} again", "opts": self.model._meta}
-        return TemplateResponse(request, "ingestion/read_again.html", context)
-
-    @action(description="Make a mapping profile for it", icon="table_chart", permissions=["profile"], url_path="make-profile")
-    def make_profile(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        file = SourceFile.objects.get(pk=object_id)
-        return redirect(reverse("admin:ingestion_mappingprofile_add") + f"?file={file.public_id}")
-
-    has_profile_permission = needs("ingestion.add_mappingprofile")
 
 
 class ConnectorForm(forms.ModelForm):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from django import forms
@@ -10,15 +9,20 @@ from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.html import format_html
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from operations.services import request_approval
+from payos.kernel import ids
 from payos.kernel.admin import PayosModelAdmin
 from payos.kernel.errors import Problem
 from payos.kernel.forms import DialogForm, ReasonForm
-from reconciliation import services
+from reconciliation import selectors, services
+from reconciliation.matching.rules import OPERATORS
+from reconciliation.matching.spec import FIELDS
 from reconciliation.models import Rule
+from settlement.admin.html import table
 
 
 class RuleForm(forms.ModelForm):
@@ -26,6 +30,13 @@ class RuleForm(forms.ModelForm):
         model = Rule
         fields = ["partner", "account", "name", "priority", "side", "action", "conditions", "reason"]
         widgets = {"name": UnfoldAdminTextInputWidget}
+        help_texts = {
+            "conditions": "All of them must hold. For example "
+            '[{"field": "description", "operator": "contains", "value": "INTEREST"}]. '
+            f"Fields: {', '.join(FIELDS)}. Operators: {', '.join(OPERATORS)}; for amount_minor and day equals, at_least and at_most.",
+            "reason": "Kept with every line that the rule meets.",
+            "priority": "The lowest number comes first.",
+        }
 
     def clean_conditions(self) -> Any:
         from reconciliation.matching.spec import Condition, SpecError
@@ -50,6 +61,8 @@ class RuleAdmin(PayosModelAdmin):
     list_filter = ["state", "action"]
     list_select_related = ["account", "partner"]
     search_fields = ["name"]
+    search_help_text = "Name of the rule"
+    empty_words = "Write one here, or let the workbench propose one from a match made by hand."
     readonly_fields = ["show_trial"]
     fields = ["partner", "account", "name", "priority", "side", "action", "conditions", "reason", "show_trial"]
     actions_detail = ["dry_run", "ask_activation"]
@@ -69,14 +82,21 @@ class RuleAdmin(PayosModelAdmin):
             obj.version = Rule.objects.filter(partner=obj.partner, name=obj.name).count() + 1
         super().save_model(request, obj, form, change)
 
-    @display(description="State", label={"draft": "info", "active": "success", "retired": "warning"})
+    @display(description="State", label={"Draft": "info", "Active": "success", "Retired": "warning"})
     def show_state(self, rule: Rule) -> str:
-        return rule.state
+        return rule.get_state_display()
 
     @display(description="Last dry run")
-    def show_trial(self, rule: Rule) -> str:
+    def show_trial(self, rule: Rule) -> Any:
         trial = rule.trials.order_by("-id").first() if rule.pk else None
-        return "not tried yet" if trial is None else json.dumps(trial.result)[:2000]
+        if trial is None:
+            return "Not tried yet: save it, then choose Dry run."
+        counts = [(row["account"], row["before"], row["after"], row["gained"], row["lost"]) for row in trial.result["accounts"]]
+        samples = [(row["change"], selectors.public_item(row["item"]), ids.encode("lin", row["line"])) for row in trial.result["samples"]]
+        return format_html(
+            "{}{}", table(["Account", "Matches without it", "With it", "New", "Lost"], counts, "No account is concerned."),
+            table(["Change", "Item of ours", "Line of the bank"], samples, "No single match changes."),
+        )  # fmt: skip
 
     @action(
         description="Dry run", icon="science", permissions=["manage"],
@@ -84,7 +104,7 @@ class RuleAdmin(PayosModelAdmin):
     )  # fmt: skip
     def dry_run(self, request: HttpRequest, form: DialogForm, object_id: str) -> HttpResponse:
         found = services.try_rule(rule=Rule.objects.select_related("account").get(pk=object_id)).result
-        messages.success(request, f"Matches before {found['matched_before']}, after {found['matched_after']}; {len(found['samples'])} samples below.")
+        messages.success(request, f"Matches without the rule: {found['matched_before']:,}, with it: {found['matched_after']:,}. What changes is listed below.")
         return redirect(reverse("admin:reconciliation_rule_change", args=[object_id]))
 
     @action(

@@ -8,7 +8,11 @@ from operations.services import register_approval_action
 from payos.kernel.money import display
 from reconciliation import services
 from reconciliation.models import BankAccount, Rule, StatementLine
-from reconciliation.services import booking, deciding
+from reconciliation.services import booking, deciding, effects
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _rule(params: dict[str, Any]) -> Rule:
@@ -27,7 +31,9 @@ def _preview_rule(params: dict[str, Any]) -> dict[str, Any]:
     return {
         "summary": f"Activate {rule}: {rule.get_action_display().lower()} where "
         + " and ".join(f"{c['field']} {c['operator']} {c['value']}" for c in rule.conditions),
-        "changes": {"matches before": found.get("matched_before"), "matches after": found.get("matched_after"), "samples": found.get("samples", [])[:10]},
+        "changes": [
+            {"field": f"Matches of {row['account']}, by the dry run", "before": row["before"], "after": row["after"]} for row in found.get("accounts", [])
+        ],
     }
 
 
@@ -45,11 +51,8 @@ def _preview_write_off(params: dict[str, Any]) -> dict[str, Any]:
     account, lines = _ends(params)
     left = deciding.residual(lines=lines, items=params["items"])
     return {
-        "summary": f"Match {len(lines)} lines with {len(params['items'])} items of {account} and write off {display(left, account.currency)}",
-        "entries": [
-            {"account": account.cash_code, "amount_minor": left, "currency": account.currency},
-            {"account": "writeoffs", "amount_minor": -left, "currency": account.currency},
-        ],
+        "summary": f"Match {_counted(len(lines), 'line')} with {_counted(len(params['items']), 'item')} of {account} and write off {display(left, account.currency)}",
+        "entries": effects.preview(account, lines, [deciding.parse_item(text) for text in params["items"]]),
     }
 
 

@@ -37,6 +37,7 @@ class EndpointAdmin(ReadOnlyModelAdmin):
     list_select_related = ["partner", "lane"]
     search_fields = ["url", "description", "partner__name"]
     search_help_text = "URL, description, partner or endpoint id"
+    empty_words = "An endpoint is where a partner's events are sent: partners register theirs by the API, you with New endpoint."
     actions_list = ["new_endpoint"]
     actions_detail = ["change_endpoint", "enable", "disable", "rotate", "replay", "remove"]
     has_make_permission = needs("webhooks.add_endpoint")

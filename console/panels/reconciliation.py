@@ -87,13 +87,14 @@ def proofs(request: Any) -> Body:
     for row in sorted(rows, key=lambda proof: (proof.green, proof.account.name)):
         currency = row.account.currency
         if row.difference_minor is None:
-            verdict = Cell("no statement yet", tone="warn")
+            verdict = Cell("no closing balance", tone="warn")
         else:
             verdict = Cell("green", tone="good") if row.green else Cell(display(row.difference_minor, currency), tone="bad")
         lines.append(
-            [Cell(str(row.account), admin_page("reconciliation_bankaccount", row.account_id)), f"{row.on:%Y-%m-%d}", display(row.closing_minor, currency), display(row.ledger_minor, currency), display(row.in_transit_minor, currency), display(row.not_booked_minor, currency), verdict]
+            [Cell(str(row.account), admin_page("reconciliation_bankaccount", row.account_id)), f"{row.on:%Y-%m-%d}", display(row.terms.get("opening_minor", 0), currency), display(row.ledger_minor, currency), display(row.not_booked_minor, currency), display(row.closing_minor, currency) if row.closing_minor is not None else "–", verdict, display(row.in_transit_minor, currency)]
         )
-    return Body(table=Table("The latest proof of each account", ["Account", "Day", "Bank says", "Ledger says", "In transit", "Not booked", "Difference"], lines, numbers=(2, 3, 4, 5)))  # type: ignore[arg-type]
+    note = "Opening, ledger and what is not booked make what the bank says. In transit is listed beside: no statement has confirmed it."
+    return Body(note=note if lines else "", table=Table("The latest proof of each account", ["Account", "Day", "Opening", "Ledger says", "Not booked", "Bank says", "Difference", "In transit"], lines, numbers=(2, 3, 4, 5, 7)))  # type: ignore[arg-type]
 
 
 @panel("books_agree", "Bank and books", page="home", permission="reconciliation.view_balanceproof", size="half", order=16, link="admin:console_reconciliation")
@@ -113,9 +114,9 @@ def runs(request: Any) -> Body:
     return Body(
         table=Table(
             "Runs of the engine",
-            ["Run", "Account", "Matches", "Suggestions", "Rate", "When"],
+            ["Started", "Account", "Matches", "Suggested", "Rate"],
             [
-                [Cell(row.public_id[:14] + "…", admin_page("reconciliation_run", row.pk)), row.account.name, f"{row.matches_made:,}", f"{row.suggestions_made:,}", f"{100 * row.match_rate:.1f} %", f"{age(row.started_at)} ago"]
+                [Cell(f"{age(row.started_at)} ago", admin_page("reconciliation_run", row.pk)), str(row.account), f"{row.matches_made:,}", f"{row.suggestions_made:,}", f"{100 * row.match_rate:.1f} %"]
                 for row in rows
             ],
             numbers=(2, 3, 4),

@@ -199,7 +199,7 @@ def _mark(bench: Bench) -> None:
                 end.differs.add("amount")
             if end.day != anchor.day:
                 end.differs.add("day")
-            if not _alike(end.reference, anchor.reference, anchor.description, end.description):
+            if not (_alike(end.reference, anchor.reference, anchor.description) or _alike(anchor.reference, end.description)):
                 end.differs.add("reference")
             if end.counterparty and anchor.counterparty and not _alike(end.counterparty, anchor.counterparty):
                 end.differs.add("counterparty")

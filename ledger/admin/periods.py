@@ -54,6 +54,7 @@ class PeriodAdmin(ReadOnlyModelAdmin):
     fields = ["partner", "livemode", "starts_at", "ends_at", "closed_at", "note"]
     ordering = ["-ends_at"]
     actions_list = ["close_period"]
+    empty_words = "No period is closed: everything can still be posted to its own day."
     actions_row = ["reopen_row"]
     actions_detail = ["reopen"]
 

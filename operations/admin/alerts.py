@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin, messages
@@ -12,6 +13,7 @@ from unfold.decorators import action, display
 
 from operations import alerts
 from operations.models import Alert, AlertChannel, AlertNotice, AlertRule
+from operations.templatetags.payos import span, spoken
 from payos.kernel.admin import PayosModelAdmin, ReadOnlyModelAdmin
 from payos.kernel.forms import DialogForm
 
@@ -21,9 +23,10 @@ STATE = {"Firing": "danger", "Acknowledged": "warning", "Resolved": "success"}
 
 @admin.register(AlertRule)
 class AlertRuleAdmin(PayosModelAdmin):
-    list_display = ["name", "enabled", "source", "metric", "condition", "threshold", "show_severity", "repeat_minutes"]
+    list_display = ["name", "show_watched", "show_fires", "show_severity", "show_repeat", "enabled"]
     list_filter = ["enabled", "source", "severity"]
     search_fields = ["name", "metric", "case_kind"]
+    search_help_text = "Name, metric or kind of case"
     autocomplete_fields = ["channels", "escalation"]
     fieldsets = (
         (None, {"fields": ("name", "enabled", "severity")}),
@@ -43,6 +46,21 @@ class AlertRuleAdmin(PayosModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
+    @display(description="Watches", ordering="metric")
+    def show_watched(self, rule: AlertRule) -> str:
+        if rule.source == "metric":
+            return rule.metric
+        return f"unresolved cases{' of ' + spoken(rule.case_kind) if rule.case_kind else ''}{', overdue' if rule.overdue_only else ''}"
+
+    @display(description="Fires when it")
+    def show_fires(self, rule: AlertRule) -> str:
+        held = f" for {rule.for_minutes} min" if rule.for_minutes else ""
+        return f"{rule.get_condition_display().replace('the threshold', format(rule.threshold, ',g'))}{held}"
+
+    @display(description="Told again after", ordering="repeat_minutes")
+    def show_repeat(self, rule: AlertRule) -> str:
+        return span(timedelta(minutes=rule.repeat_minutes)) if rule.repeat_minutes else "never"
+
     @display(description="Severity", label=SEVERITY)
     def show_severity(self, rule: AlertRule) -> str:
         return rule.get_severity_display()
@@ -50,6 +68,7 @@ class AlertRuleAdmin(PayosModelAdmin):
 
 @admin.register(AlertChannel)
 class AlertChannelAdmin(PayosModelAdmin):
+    empty_words = "Rules tell people through channels: e-mail, Slack, PagerDuty, AWS SNS or a webhook. Add one, then send a test."
     list_display = ["name", "kind", "enabled"]
     list_filter = ["kind", "enabled"]
     search_fields = ["name"]
@@ -76,6 +95,7 @@ class AlertChannelAdmin(PayosModelAdmin):
 
 @admin.register(Alert)
 class AlertAdmin(ReadOnlyModelAdmin):
+    empty_words = "Nothing fires. What should fire is set under Alert rules."
     list_display = ["summary", "show_severity", "show_state", "since", "told_at", "acknowledged_by"]
     list_filter = ["state", "severity", "rule"]
     list_select_related = ["rule", "acknowledged_by"]

@@ -16,6 +16,7 @@ from operations import services, subjects
 from operations.models import Approval, ApprovalLimit
 from operations.models.approval import ApprovalState
 from operations.pages import answer, needs, page
+from operations.templatetags.payos import words
 from partners.models import Partner
 from payos.kernel import clock
 from payos.kernel.admin import ReadOnlyModelAdmin
@@ -76,7 +77,8 @@ class ApprovalAdmin(ReadOnlyModelAdmin):
     def one(self, request: HttpRequest, key: uuid.UUID) -> HttpResponse:
         approval = self._get(key)
         preview, unchanged = services.current_preview(approval)
-        text, address = subjects.link(approval.subject_type, approval.subject_id)
+        # What has no row of its own is told apart by its parameters, which the preview shows in words.
+        text, address = ("", "") if approval.subject_type == "parameters" else subjects.link(approval.subject_type, approval.subject_id)
         user: Any = request.user
         return page(
             request,
@@ -142,7 +144,7 @@ class ApprovalLimitAdmin(ReadOnlyModelAdmin):
         from partners.roles import MATRIX
 
         return super().changelist_view(
-            request, {"limit_actions": sorted(set(ACTIONS) - {CHANGE_LIMIT}), "limit_roles": list(MATRIX)} | (extra_context or {})
+            request, {"limit_actions": [(name, words(name)) for name in sorted(set(ACTIONS) - {CHANGE_LIMIT})], "limit_roles": list(MATRIX)} | (extra_context or {})
         )
 
     @needs("operations.request_approval")

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.template.loader import render_to_string
 from django.urls import path, reverse
 from django.views.decorators.http import require_GET, require_POST
+from unfold.decorators import display
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from operations import selectors, services, subjects
 from operations.admin import case_acts
@@ -17,11 +21,41 @@ from operations.case_actions import actions_for, section_of
 from operations.models import Case, SavedView, Sla
 from operations.models.case import Severity
 from operations.pages import answer, needs, page
-from payos.kernel import clock, ids
+from operations.templatetags.payos import span, words
+from payos.kernel import clock, ids, money
 from payos.kernel.admin import PayosModelAdmin, ReadOnlyModelAdmin
 from payos.kernel.errors import Problem
 
 LIST = "admin:operations_case_changelist"
+
+
+class SlaForm(forms.ModelForm):
+    """The amount as people write it; it is kept in minor units."""
+
+    minimum = forms.CharField(required=False, label="From the amount", widget=UnfoldAdminTextInputWidget, help_text="In the currency, for example 1000.00. Empty: any amount.")
+
+    class Meta:
+        model = Sla
+        fields = ["order", "kind", "currency", "severity", "minutes"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.currency and self.instance.minimum_minor:
+            self.fields["minimum"].initial = money.to_decimal_str(self.instance.minimum_minor, self.instance.currency)
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or self.cleaned_data
+        text, currency = str(data.get("minimum") or "").strip(), str(data.get("currency") or "")
+        if text and not currency:
+            self.add_error("currency", "An amount needs its currency.")
+        elif text:
+            try:
+                self.instance.minimum_minor = money.parse_minor(text, currency)
+            except money.MoneyError as error:
+                self.add_error("minimum", str(error))
+        else:
+            self.instance.minimum_minor = 0
+        return data
 
 
 def case_or_404(key: uuid.UUID) -> Case:
@@ -152,12 +186,10 @@ class CaseAdmin(ReadOnlyModelAdmin):
             seen = services.preview_bulk(act=request.POST.get("act", ""), user=request.user, case_ids=self._selected(request))
         except Problem as problem:
             return JsonResponse({"ok": False, "message": problem.detail}, status=problem.status)
-        from payos.kernel.money import display
-
-        amounts = ", ".join(display(total, currency) for currency, total in seen.amounts) or "no amount"
-        text = f"{seen.count} cases, {amounts}."
+        amounts = ", ".join(money.display(total, currency) for currency, total in seen.amounts) or "no amount"
+        text = f"{seen.count} case{'' if seen.count == 1 else 's'}, {amounts}."
         if seen.skipped:
-            text += f" {seen.skipped} are left out: somebody works them, or their state does not allow it."
+            text += f" {seen.skipped} {'is' if seen.skipped == 1 else 'are'} left out: somebody works them, or their state does not allow it."
         return JsonResponse({"ok": True, "count": seen.count, "message": text})
 
     @needs("operations.work_case")
@@ -200,7 +232,26 @@ class CaseAdmin(ReadOnlyModelAdmin):
 
 @admin.register(Sla)
 class SlaAdmin(PayosModelAdmin):
-    list_display = ["order", "kind", "currency", "minimum_minor", "severity", "minutes"]
+    form = SlaForm
+    list_display = ["show_kind", "show_minimum", "show_severity", "show_span", "order"]
     list_filter = ["severity"]
     search_fields = ["kind"]
+    search_help_text = "Kind of case"
     ordering = ["order", "-minimum_minor"]
+    fields = ["order", "kind", "currency", "minimum", "severity", "minutes"]
+
+    @display(description="Kind of case", ordering="kind")
+    def show_kind(self, row: Sla) -> str:
+        return words(row.kind) if row.kind else "Every kind"
+
+    @display(description="From the amount", ordering="minimum_minor")
+    def show_minimum(self, row: Sla) -> str:
+        return money.display(row.minimum_minor, row.currency) if row.currency else "any amount"
+
+    @display(description="Severity", ordering="severity", label={"Critical": "danger", "High": "warning", "Medium": "info", "Low": "default"})
+    def show_severity(self, row: Sla) -> str:
+        return row.get_severity_display()
+
+    @display(description="Due after", ordering="minutes")
+    def show_span(self, row: Sla) -> str:
+        return span(timedelta(minutes=row.minutes))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,6 +12,8 @@ from payos.kernel import clock
 from payos.kernel.money import display
 
 register = template.Library()
+CODE_DOT = re.compile(r"(?<=[a-z])\.(?=[a-z])")  # the dot of ledger.period_reopen, not that of an amount
+ACRONYMS = {"fx": "FX", "ach": "ACH", "api": "API", "sla": "SLA", "id": "ID"}
 
 
 @register.filter
@@ -54,10 +57,15 @@ def stamp(value: datetime | None) -> str:
     return f"{value:%Y-%m-%d %H:%M:%S} UTC" if value else ""
 
 
+def spoken(value: Any) -> str:
+    """A code inside a sentence: fx_variance -> FX variance, statement_missing -> statement missing."""
+    return " ".join(ACRONYMS.get(word, word) for word in CODE_DOT.sub(": ", str(value).replace("_", " ")).split())
+
+
 @register.filter
 def words(value: Any) -> str:
     """A code as words: statement_missing -> Statement missing."""
-    text = str(value).replace("_", " ").replace(".", ": ").strip()
+    text = spoken(value)
     return text[:1].upper() + text[1:]
 
 

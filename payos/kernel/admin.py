@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from django.core.paginator import Paginator
 from django.db import connection
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 
 from payos.kernel import audit
+from payos.kernel.reading import pretty, readings
+
+__all__ = ["EstimatedCountPaginator", "PayosModelAdmin", "ReadOnlyModelAdmin", "needs", "pretty"]
 
 ESTIMATE_FROM = 50_000
 
@@ -89,6 +89,24 @@ class ReadOnlyModelAdmin(PayosModelAdmin):
 
     actions = None  # a page without a bulk act needs no check boxes
 
+    def __init__(self, model: Any, admin_site: Any) -> None:
+        super().__init__(model, admin_site)
+        self._readings = {name: f"read_{name}" for name in readings(model)}
+        for name, show in readings(model).items():
+            setattr(self, f"read_{name}", show)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """As a person reads them; the currency is said by the amounts."""
+        named = super().get_fields(request, obj)
+        money = any(name.endswith("_minor") for name in self._readings)
+        return [self._read(name) for name in named if self.fields or not (money and name == "currency")]
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        return [(title, {**options, "fields": [self._read(name) for name in options["fields"]]}) for title, options in super().get_fieldsets(request, obj)]
+
+    def _read(self, name: Any) -> Any:
+        return self._readings.get(name, name) if isinstance(name, str) else [self._read(one) for one in name]
+
     def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
         return False
 
@@ -97,14 +115,6 @@ class ReadOnlyModelAdmin(PayosModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
-
-
-def pretty(value: Any) -> SafeString | str:
-    """JSON for people, in a block that keeps its lines."""
-    if value in (None, "", {}, []):
-        return "–"
-    text = value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False, default=str)
-    return format_html('<pre class="font-mono text-xs whitespace-pre-wrap break-words">{}</pre>', text)
 
 
 def autodiscovered() -> None:

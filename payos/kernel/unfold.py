@@ -149,6 +149,7 @@ UNFOLD: dict[str, Any] = {
     "SITE_SYMBOL": "account_balance",
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("console/favicon.svg")}],
     "DASHBOARD_CALLBACK": "console.dashboards.home_context",
+    "STYLES": [lambda request: static("console/admin.css")],
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
     "ENVIRONMENT": "payos.kernel.unfold.environment",

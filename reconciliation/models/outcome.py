@@ -159,7 +159,7 @@ class Discrepancy(OptionalTenantModel):
         indexes = [models.Index(fields=["account", "type"], name="reconciliation_dis_open", condition=models.Q(state="open"))]
 
     def __str__(self) -> str:
-        return f"{self.type} {self.public_id}"
+        return f"{self.type.replace('_', ' ')} {self.public_id}"
 
 
 class BalanceProof(OptionalTenantModel):

@@ -13,6 +13,7 @@ from ledger.services import Leg, Posted, account_for, post
 from operations.services import resolve_by_cause
 from payos.kernel import clock, locks, tenancy
 from payos.kernel.errors import Problem, register
+from payos.kernel.money import display
 from reconciliation.models import BankAccount, Discrepancy, Match, MatchItem, Statement, StatementLine
 from reconciliation.services import effects
 
@@ -64,7 +65,7 @@ def match_by_hand(
         raise Problem("not_balanced", f"All items must be in {account.currency}.")
     left = sum(line.amount_minor for line in lines) - sum(row[2] for row in rows)
     if left and not write_off:
-        raise Problem("not_balanced", f"The sides differ by {left} minor units of {account.currency}.", residual_minor=left)
+        raise Problem("not_balanced", f"The sides differ by {display(left, account.currency)}.", residual_minor=left)
     match = Match(
         partner_id=account.partner_id, livemode=account.livemode, account=account, level=0, method="by hand", confidence=100,
         reason={"by": tenancy.current().actor, "note": note, "written_off_minor": left}, difference_minor=left, currency=account.currency,

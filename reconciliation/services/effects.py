@@ -17,7 +17,7 @@ from django.db.models import Max
 from ledger.models import Period, Transaction
 from ledger.services import Leg, Posting, account_for, post_many, reverse_many
 from payos.kernel import clock, ids, sqlfile
-from reconciliation.models import BankAccount, Match
+from reconciliation.models import BankAccount, Match, StatementLine
 from settlement.events import publish_many
 
 CHUNK = 2_000
@@ -50,6 +50,16 @@ SELECT i.match_id, m.difference_minor, m.fee_minor, i.line_id, i.item_type, i.it
  ORDER BY i.match_id, i.item_type, i.item_id
 """
 
+# The same columns for items that no match holds yet.
+UNMATCHED = """
+SELECT NULL, 0, NULL, NULL, w.kind, w.id, 0, coalesce(t.partner_id, p.partner_id), coalesce(t.livemode, p.livemode),
+       coalesce(t.amount_minor, p.amount_minor), p.payment_channel, NULL
+  FROM unnest(%s::text[], %s::uuid[]) AS w (kind, id)
+  LEFT JOIN settlement_transfer t ON w.kind IN ('transfer', 'transfer_return') AND t.id = w.id
+  LEFT JOIN ingestion_payment p ON w.kind = 'payment' AND p.id = w.id
+ ORDER BY w.kind, w.id
+"""
+
 
 def _post(account: BankAccount, rows: Iterable[tuple[Any, ...]]) -> int:
     matches: dict[uuid.UUID, list[tuple[Any, ...]]] = defaultdict(list)
@@ -69,7 +79,17 @@ def _post(account: BankAccount, rows: Iterable[tuple[Any, ...]]) -> int:
 def _postings(
     account: BankAccount, match_id: uuid.UUID, ends: list[tuple[Any, ...]]
 ) -> list[tuple[tuple[uuid.UUID, bool], Posting]]:
-    """One posting per partner. Items clear at what was booked for them; the first partner carries the match's difference."""
+    result = []
+    for owner, legs in legs_of(account, ends):
+        posted = [Leg(account_for(partner_id=owner[0], livemode=owner[1], code=code, currency=account.currency), amount) for code, amount in legs.items()]
+        if posted:
+            result.append((owner, Posting("reconciliation.matched", posted, effective_at=effective(owner, ends), subject=("match", str(match_id)))))
+    return result
+
+
+def legs_of(account: BankAccount, ends: list[tuple[Any, ...]]) -> list[tuple[tuple[uuid.UUID, bool], dict[str, int]]]:
+    """What each partner's posting says, by account code. Items clear at what was booked for them; the first partner carries
+    the match's difference."""
     lines = sum(end[6] for end in ends if end[3] is not None)
     items = [end for end in ends if end[5] is not None]
     difference = lines - sum(_signed(end) for end in items)
@@ -85,15 +105,21 @@ def _postings(
         if place == 0 and difference:
             legs[account.cash_code] += difference
             legs["rail:costs" if ends[0][2] else "writeoffs"] -= difference
-        posted = [
-            Leg(account_for(partner_id=owner[0], livemode=owner[1], code=code, currency=account.currency), amount)
-            for code, amount in legs.items()
-            if amount
-        ]
-        if posted:
-            posting = Posting("reconciliation.matched", posted, effective_at=effective(owner, ends), subject=("match", str(match_id)))
-            result.append((owner, posting))
+        result.append((owner, {code: amount for code, amount in legs.items() if amount}))
     return result
+
+
+def preview(account: BankAccount, lines: list[StatementLine], items: list[tuple[str, uuid.UUID]]) -> list[dict[str, Any]]:
+    """The entries that matching these would post; nothing is written."""
+    ends: list[tuple[Any, ...]] = [(None, 0, None, line.pk, "", None, line.amount_minor, None, None, None, None, line.value_on) for line in lines]
+    with connection.cursor() as cursor:
+        cursor.execute(UNMATCHED, [[kind for kind, _ in items], [key for _, key in items]])
+        ends += cursor.fetchall()
+    return [
+        {"account": code, "direction": "debit" if amount > 0 else "credit", "amount_minor": abs(amount), "currency": account.currency}
+        for _, legs in legs_of(account, ends)
+        for code, amount in legs.items()
+    ]
 
 
 def effective(owner: tuple[uuid.UUID, bool], ends: list[tuple[Any, ...]]) -> datetime:

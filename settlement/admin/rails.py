@@ -18,6 +18,7 @@ from payos.kernel.admin import PayosModelAdmin, needs, pretty
 from payos.kernel.breaker import Breaker
 from payos.kernel.forms import ReasonForm
 from payos.kernel.models import Circuit
+from payos.kernel.money import to_decimal_str
 from settlement import destinations, secrets, selectors, services
 from settlement.models import Halt, Rail
 from settlement.rails.registry import ADAPTERS
@@ -93,6 +94,10 @@ class RailForm(forms.ModelForm):
         return secrets.unmasked(config, Rail.objects.get(pk=self.instance.pk).config if not self.instance._state.adding else {})
 
 
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def _ask(request: HttpRequest, action_name: str, subject: Any, params: dict[str, Any], reason: str, **more: Any) -> HttpResponse:
     approval = request_approval(action=action_name, subject=subject, params=params, reason=reason, requested_by=request.user, **more)
     messages.success(request, f"Asked for: {approval.title}. A second person decides.")
@@ -160,11 +165,12 @@ class RailAdmin(PayosModelAdmin):
 
     @display(description="Cost")
     def show_cost(self, rail: Rail) -> str:
-        return f"{rail.cost_fixed_minor} + {rail.cost_basis_points / 100:g} %"
+        fixed = to_decimal_str(rail.cost_fixed_minor, rail.currencies[0] if rail.currencies else "USD")
+        return f"{fixed} + {rail.cost_basis_points / 100:g} %" if rail.cost_basis_points else fixed
 
     @display(description="Settles after")
     def show_speed(self, rail: Rail) -> str:
-        return f"{rail.settle_business_days} banking days" if rail.settle_business_days else f"{rail.speed_minutes} minutes"
+        return _counted(rail.settle_business_days, "banking day") if rail.settle_business_days else _counted(rail.speed_minutes, "minute")
 
     @display(description="Secrets")
     def show_secrets(self, rail: Rail) -> str:

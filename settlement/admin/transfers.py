@@ -29,7 +29,7 @@ STATE_COLOURS = {
 @admin.register(Transfer)
 class TransferAdmin(ReadOnlyModelAdmin):
     sensitive = True
-    list_display = ["public_id", "show_state", "show_amount", "destination_label", "rail", "partner", "reference", "window_at", "expected_at", "created_at"]
+    list_display = ["public_id", "show_state", "show_amount", "destination_label", "rail", "partner", "reference", "expected_at"]
     list_filter = ["state", "rail", "livemode", "partner", ("currency", FieldTextFilter), ("failure_code", FieldTextFilter), ("created_at", RangeDateTimeFilter)]
     list_filter_submit = True
     list_select_related = ["rail", "partner"]

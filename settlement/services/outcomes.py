@@ -20,6 +20,7 @@ from ledger.services import Leg, Posting, post_many, reverse_many
 from ledger.services.holds import resolution
 from operations.services import open_cases, resolve_by_cause
 from payos.kernel import clock, ids, tenancy
+from payos.kernel.money import display
 from settlement import bulk, events, routing, snapshot
 from settlement.models import Rail, RoutingDecision, Submission, Transfer
 from settlement.rails import base
@@ -192,7 +193,7 @@ def _settle(work: _Work, rail: Rail, transfer: Transfer, answer: base.Answer) ->
     if transfer.executed_minor != transfer.amount_minor:
         work.cases.append(
             _case(transfer, rail, "transfer_amount_mismatch", f"{transfer.public_id} moved another amount than asked",
-                  f"Asked {transfer.amount_minor}, executed {transfer.executed_minor} minor units.", severity=3)  # fmt: skip
+                  f"Asked {display(transfer.amount_minor, transfer.currency)}, executed {display(transfer.executed_minor, transfer.currency)}.", severity=3)  # fmt: skip
         )
 
 

@@ -14,7 +14,9 @@
   function shown(minor) {
     const text = (minor < 0n ? -minor : minor).toString().padStart(exponent + 1, "0");
     const whole = text.slice(0, text.length - exponent).replace(/\B(?=(\d{3})+$)/g, ",");
-    return `${minor < 0n ? "-" : ""}${whole}${exponent ? "." + text.slice(-exponent) : ""} ${root.dataset.currency}`;
+    const zero = exponent ? "0." + "0".repeat(exponent) : "0";
+    // As the server writes it: $0.00, KES0.00 or 0.000000 USDC.
+    return (minor < 0n ? "-" : "") + root.dataset.zero.replace(zero, whole + (exponent ? "." + text.slice(-exponent) : ""));
   }
   function count() {
     const lines = sum("line"), items = sum("item"), rest = lines - items;

@@ -15,7 +15,7 @@ from console.reports import services as reports
 from console.trace import trace
 from console.workbench import actions, bench
 from ledger import selectors
-from ledger.models import Account
+from ledger.models import Account, Transaction
 from operations import services as operations
 from operations.models import Approval, ApprovalLimit, Case
 from partners import roles
@@ -121,11 +121,19 @@ def test_over_the_limit_a_second_person_is_asked_and_nothing_moves_before(day: l
     assert "waits for a second person" in text and balance("writeoffs") == before
     approval = Approval.objects.get()
     case.refresh_from_db()
-    assert case.state == "awaiting_approval" and approval.preview["summary"]
+    assert case.state == "awaiting_approval" and approval.preview["summary"].startswith("Match 1 line with 1 item of Main (USD)")
+    said = {row["account"]: (row["direction"], row["amount_minor"]) for row in approval.preview["entries"]}
+    assert said == {"cash:sandbox": ("credit", 1250), "transfers:in_transit": ("debit", 1000), "writeoffs": ("debit", 250)}
     alan = User.objects.create_user("alan", password="x" * 16, is_staff=True)
     alan.groups.add(Group.objects.get(name=roles.APPROVER))
+    browser = Client()
+    browser.force_login(alan)
+    seen = browser.get(reverse("admin:operations_approval_change", args=[approval.pk])).content.decode()
+    assert "$12.50" in seen and "$2.50" in seen and "parameters" not in seen
     operations.decide_approval(approval=approval, user=alan, approve=True, note="fine")
     assert balance("writeoffs") - before == 250
+    posted = {entry.account.code: entry.amount_minor for entry in Transaction.objects.get(kind="reconciliation.matched", subject_id=str(Match.objects.get(level=0).pk)).entries.all()}
+    assert {code: (("debit" if amount > 0 else "credit"), abs(amount)) for code, amount in posted.items()} == said
     case.refresh_from_db()
     assert case.state == "resolved"
     with pytest.raises(Problem):
@@ -285,7 +293,7 @@ def test_the_bench_by_keyboard(rail: Any, funded: Any, account: BankAccount, sig
     page.keyboard.press("m")
     page.wait_for_selector("#bench")
     assert page.locator("#do-match").is_disabled()
-    assert page.locator("#sum-rest").inner_text() == "-2.50 USD"
+    assert page.locator("#sum-rest").inner_text() == "-$2.50"
     shot(page, "workbench")
     assert accessible(page) == []
     page.keyboard.press("w")
