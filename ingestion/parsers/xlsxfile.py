@@ -23,7 +23,7 @@ from python_calamine import CalamineError, load_workbook
 from ingestion.parsers.amounts import known_currency
 from ingestion.parsers.layout import SAMPLE_ROWS, Layout, find
 from ingestion.parsers.profiles import Profile
-from ingestion.parsers.records import Events, Flag, StatementEnd, Unreadable
+from ingestion.parsers.records import Events, Flag, StatementEnd, StatementStart, Unreadable
 from ingestion.parsers.tabular import Row, Table
 from ingestion.parsers.values import Numbers, cell_text, decimal_mark, is_amount, is_date
 
@@ -252,8 +252,11 @@ def _statements(name: str, rows: list[list[object]], layout: Layout, *, first: b
             yield number, row
 
     for event in Table(layout, body).events():
-        if not first and type(event) is not StatementEnd:
-            event.position = f"{name}!{event.position}"
+        if not first:
+            if isinstance(event, StatementStart | StatementEnd):
+                event.number = event.number or name  # two sheets of one account are two statements
+            if type(event) is not StatementEnd:
+                event.position = f"{name}!{event.position}"
         yield event
 
 
