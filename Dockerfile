@@ -17,7 +17,7 @@ RUN apt-get update \
     && useradd --uid 10001 --gid payos --no-create-home --home-dir /app --shell /usr/sbin/nologin payos \
     && install -d -o payos -g payos /data
 COPY --from=packages /opt/venv /opt/venv
-ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
+ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 MALLOC_ARENA_MAX=2 \
     DJANGO_SETTINGS_MODULE=payos.settings PAYOS_HOME=/data RAW_STORE=/data/raw
 WORKDIR /app
 COPY . .

@@ -15,6 +15,12 @@ Values = dict[str, Any]
 
 
 def _references(values: Values, into: dict[str, str]) -> None:
+    gathered = values.get("references")
+    if gathered is not None:
+        for key, text in gathered.items():
+            if text not in _NONE:
+                into.setdefault(key, text)
+        return
     for key, text in values.items():
         if key[:4] == "ref:" and text not in _NONE:
             into.setdefault(key[4:], text)

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 from xml.parsers import expat
 
+from ingestion.parsers.camt_shapes import RAW_LIMIT, Shapes, raw, raw_text, unwrapped
 from ingestion.parsers.textio import decode, sniff_encoding
 
 CHUNK = 1 << 16
@@ -21,7 +22,6 @@ MAX_TEXT = 1 << 20
 MAX_DEPTH = 200
 #: Bytes that may pass without a statement, balance, entry or transaction completing.
 MAX_IDLE = 16 << 20
-RAW_LIMIT = 16_000
 MAX_DOCUMENTS = 10_000
 # Something stands behind the end of a document: another one, when files were joined.
 _AFTER_END = (
@@ -99,6 +99,9 @@ def _compile() -> Node:
 
 
 ROOT = _compile()
+ENTRY_NODE = ROOT.next["Ntry"]
+_OPEN = re.compile(r"<(?:[A-Za-z_][\w.\-]*:)?Ntry>")
+_CONTROL = bytes({*range(32)} - {9, 10, 13})
 
 
 class Refused(Exception):
@@ -117,6 +120,10 @@ class Machine:
         self.window = b""
         self.base = self.fed = self.documents = 0
         self.entry_start = -1
+        self.shapes = Shapes(ENTRY_NODE)
+        self.opening = ""  # the tag that entries of this file begin with, once one was seen
+        self.usual = True
+        self.skipped = False
         self.items: list[Item] = []
         self.parser = self._parser()
 
@@ -131,6 +138,12 @@ class Machine:
         scope: dict[str, Any] = {}
         value: str | None = None  # the text of the element being read, None where nobody wants it
         dead = depth = 0
+
+        def at_entries() -> bool:
+            """An entry may begin here, and nothing is open but its statement."""
+            return not dead and value is None and node.next.get("Ntry") is ENTRY_NODE
+
+        self.at_entries = at_entries
 
         def start(name: str, attributes: dict[str, str]) -> None:
             nonlocal node, dead, depth, value, scope
@@ -215,27 +228,17 @@ class Machine:
 
     def _raw(self, end: int) -> str:
         start, self.entry_start = self.entry_start, -1
-        piece = self.window[start - self.base : end - self.base]
-        if len(piece) > RAW_LIMIT:
-            return piece[:RAW_LIMIT].decode("utf-8", "ignore") + "…"
-        tag = piece[1 : piece.find(b">")].split(None, 1)[0]
-        return (piece + b"</" + tag + b">").decode("utf-8", "replace")
+        return raw_text(self.window[start - self.base : end - self.base])
 
     def __iter__(self) -> Iterator[Item]:
         """Raises `Refused` after everything before the trouble was yielded."""
         items = self.items
         idle = 0
         problem = ""
-        for piece in self._pieces():
-            if self.entry_start >= 0:
-                # The beginning of the open entry is kept for its raw text, up to a bound.
-                kept = self.window[self.entry_start - self.base :]
-                self.window = kept + piece if len(kept) <= RAW_LIMIT else kept
-                self.base = self.entry_start
-            else:
-                self.window, self.base = piece, self.fed
-            self.fed += len(piece)
-            problem = self._feed(piece)
+        for number, piece in enumerate(self._pieces()):
+            if self.usual and (b"<!" in piece or piece.find(b"<?", 0 if number else 5) >= 0 or b"]]>" in piece or len(piece.translate(None, _CONTROL)) != len(piece)):
+                self.usual = False  # the XML parser reads everything from here on
+            problem = self._by_shape(piece) if self.usual else self._by_parser(piece)
             idle = 0 if items else idle + len(piece)
             yield from items
             items.clear()
@@ -246,11 +249,79 @@ class Machine:
         try:
             self.parser.Parse(b"", True)
         except expat.ExpatError as error:
-            problem = f"{error}"
+            problem = self._said(error)
         yield from items
         items.clear()
         if problem:
             raise Refused(problem)
+
+    def _by_shape(self, piece: bytes) -> str:
+        """Whole entries by their shape, what is between them by the XML parser."""
+        text = piece.decode("utf-8")
+        wrapped = "\r" in text
+        at = 0
+
+        def add(entry: str, values: dict[str, Any], transactions: list[dict[str, Any]]) -> None:
+            for item in transactions:
+                self.items.append(("TxDtls", unwrapped(item) if wrapped else item))
+            if wrapped:
+                values = unwrapped(values)
+            values["raw"] = raw(entry)
+            self.skipped = True
+            self.items.append(("Ntry", values))
+
+        while True:
+            opening = self.opening
+            if self.entry_start >= 0:  # an entry that the parser began, it ends
+                end = text.find("</" + opening[1:], at) if opening else -1
+                end = end + len(opening) + 1 if end >= 0 else len(text)
+                problem = self._by_parser(text[at:end].encode())
+                if problem or end == len(text):
+                    return problem
+                at = end
+                continue
+            if not opening:
+                found = _OPEN.search(text, at)
+                opening = self.opening = found[0] if found else ""
+            start = text.find(opening, at) if opening else -1
+            if start > at and not text[at:start].isspace():
+                problem = self._by_parser(text[at:start].encode())
+                if problem:
+                    return problem
+                at = start
+                continue
+            usual = start >= 0 and self.at_entries()
+            while usual and (match := self.shapes.match(text, start)) is not None:
+                start = at = match[0].end()
+                add(match[0][0].rstrip(), match[1], match[2])
+            if at == start and not text.startswith(opening or "<", at):
+                continue
+            close = text.find("</" + opening[1:], start) if start >= 0 else -1
+            if close < 0:
+                return self._by_parser(text[at:].encode()) if at < len(text) else ""
+            at = close + len(opening) + 1
+            read = self.shapes.read(text[start + len(opening) : close], opening) if usual else None
+            if read is None:
+                problem = self._by_parser(text[start:at].encode())
+                if problem:
+                    return problem
+                continue
+            add(text[start:at], *read)
+
+    def _said(self, error: expat.ExpatError) -> str:
+        """What the parser says; where it is, in lines and columns, only if it saw every one of them."""
+        return expat.ErrorString(error.code) if self.skipped else str(error)
+
+    def _by_parser(self, piece: bytes) -> str:
+        if self.entry_start >= 0:
+            # The beginning of the open entry is kept for its raw text, up to a bound.
+            kept = self.window[self.entry_start - self.base :]
+            self.window = kept + piece if len(kept) <= RAW_LIMIT else kept
+            self.base = self.entry_start
+        else:
+            self.window, self.base = piece, self.fed
+        self.fed += len(piece)
+        return self._feed(piece)
 
     def _feed(self, piece: bytes) -> str:
         """Parse a piece; what went wrong, or nothing. Documents joined end to end are read one after the other."""
@@ -261,11 +332,11 @@ class Machine:
                 return str(error)
             except expat.ExpatError as error:
                 if error.code not in _AFTER_END:
-                    return str(error)
+                    return self._said(error)
                 start = self.fed - len(piece)
                 piece = piece[self.parser.ErrorByteIndex - start :].lstrip(b" \t\r\n\xef\xbb\xbf")
                 if piece and not piece.startswith(b"<"):
-                    return str(error)
+                    return self._said(error)
                 self.documents += 1
                 if self.documents > MAX_DOCUMENTS:
                     return f"more than {MAX_DOCUMENTS} documents in one file"

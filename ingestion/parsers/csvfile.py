@@ -9,9 +9,10 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from itertools import chain, islice
 from typing import BinaryIO
 
 from ingestion.parsers import headers
@@ -24,9 +25,11 @@ from ingestion.parsers.textio import sniff_encoding
 VERSION = "3"
 HEAD = 1 << 18
 MAX_LINE = 1 << 20
+BLOCK = 1 << 14
 DELIMITERS = ",;\t|"
 
-_KEPT_AS_TEXT = re.compile(r'(?<![^,;\t|])="')
+_KEPT_AS_TEXT = re.compile(r'(?<![^,;\t|\r\n])="')
+_LINE_END = re.compile(r"[\r\n]")
 
 csv.field_size_limit(MAX_LINE)
 
@@ -76,31 +79,71 @@ def delimiter_of(text: str) -> str:
 
 
 class _Lines:
-    """Text lines for the csv module, each bounded; `problem` says where reading stopped.
+    """Text lines for the csv module, handed over in blocks; `problem` says where reading stopped.
 
-    `taken` holds the lines since it was last cleared, so that a row swallowed by a stray quote can be read again.
+    The blocks of the row that is being read stay in `kept`, so that a row swallowed by a stray quote can be read again.
     """
 
     def __init__(self, file: BinaryIO, encoding: str) -> None:
         self.text = io.TextIOWrapper(file, encoding=encoding, errors="replace", newline="")
         self.problem = ""
-        self.taken: list[str] = []
+        self.done = 0  # lines that belong to rows that are complete
+        self.kept: deque[tuple[int, str]] = deque()
 
-    def __iter__(self) -> Iterator[str]:
-        read, taken = self.text.readline, self.taken
+    def blocks(self) -> Iterator[str]:
+        """Text in blocks of whole lines."""
+        read = self.text.read
+        rest = ""
         while True:
-            line = read(MAX_LINE)
-            if not line:
+            data = read(BLOCK)
+            if data[-1:] == "\r":  # its line feed may still come
+                data += read(1)
+            if "\0" in data:
+                data = data.replace("\0", "")
+            block, rest = self._cut(rest + data, last=not data)
+            if self.problem or (not block and not data):
                 return
-            if len(line) >= MAX_LINE and line[-1:] not in "\r\n":
+            if block:
+                # ="00012" keeps a spreadsheet from dropping the zeros
+                yield _KEPT_AS_TEXT.sub('"', block) if '="' in block else block
+
+    def keep(self, blocks: Iterable[str], done: int) -> Iterator[Iterator[str]]:
+        """The lines of blocks, which stay at hand until their rows are complete."""
+        count = self.done = done
+        for block in blocks:
+            while len(self.kept) > 1 and self.kept[1][0] <= self.done:
+                self.kept.popleft()
+            self.kept.append((count, block))
+            yield iter(io.StringIO(block, newline=""))
+            count += _line_count(block)
+
+    def _cut(self, text: str, *, last: bool) -> tuple[str, str]:
+        """The whole lines of a text, and the beginning of one that goes on."""
+        end = max(text.rfind("\n"), text.rfind("\r")) + 1
+        if not end or len(text) > MAX_LINE:
+            first = _LINE_END.search(text)
+            if (first.start() if first else len(text)) >= MAX_LINE:
                 self.problem = f"a line is longer than {MAX_LINE} characters; reading stopped there"
-                return
-            if "\0" in line:
-                line = line.replace("\0", "")
-            if '="' in line:  # ="00012" keeps a spreadsheet from dropping the zeros
-                line = _KEPT_AS_TEXT.sub('"', line)
-            taken.append(line)
-            yield line
+                return "", ""
+        return (text, "") if last else (text[:end], text[end:])
+
+    def between(self, start: int, end: int) -> list[str]:
+        """The lines from number `start` up to `end`, counted from 0, of the row read last."""
+        found: list[str] = []
+        for first, block in self.kept:
+            if first >= end:
+                break
+            lines = islice(io.StringIO(block, newline=""), max(0, start - first), end - first)
+            found.extend(lines)
+        return found
+
+
+def _line_count(block: str) -> int:
+    """As the csv module counts: a line ends with either mark or both."""
+    ends = block.count("\n")
+    if "\r" in block:
+        ends += block.count("\r") - block.count("\r\n")
+    return ends + (block[-1] not in "\r\n")
 
 
 class _Source:
@@ -114,35 +157,67 @@ class _Source:
 
     def rows(self) -> Iterable[Row]:
         """Rows with the number of their first physical line, those after the line `start`."""
+        return chain.from_iterable(self._batches())
+
+    def _batches(self) -> Iterator[Iterable[Row]]:
+        """Blocks in which every line is a row, all at once; from the first that is not so, row by row."""
         self.file.seek(0)
         lines = _Lines(self.file, self.encoding)
-        taken = lines.taken
-        source = iter(lines)
-        start, line_number = self.start, 1
+        blocks = lines.blocks()
+        start = self.start
+        done = 0
         try:
-            reader = csv.reader(source, delimiter=self.delimiter, skipinitialspace=True)
-            while True:
-                try:
-                    row = next(reader)
-                except StopIteration:
+            for block in blocks:
+                rows = self._plain(block)
+                if rows is None:
+                    yield self._one_by_one(lines, chain([block], blocks), done)
                     break
-                except csv.Error:
-                    row = None
-                if row is None or (len(taken) > 1 and self._swallowed(row, taken)):
-                    for text in taken:
-                        if line_number > start:
-                            yield line_number, self._unquoted(text)
-                        line_number += 1
-                    reader = csv.reader(source, delimiter=self.delimiter, skipinitialspace=True)
-                else:
-                    if line_number > start:
-                        yield line_number, row
-                    line_number += len(taken)
-                taken.clear()
+                first, done = done, done + len(rows)
+                if done > start:
+                    yield zip(range(max(first, start) + 1, done + 1), islice(rows, max(0, start - first), None), strict=True)
         finally:
             with suppress(ValueError):  # whoever asked gave up and closed the file
                 lines.text.detach()
         self.problem = lines.problem
+
+    def _plain(self, block: str) -> list[list[str]] | None:
+        """The rows of a block, if each is one line and none goes on after it."""
+        reader = csv.reader(io.StringIO(block, newline=""), delimiter=self.delimiter, skipinitialspace=True)
+        try:
+            rows = list(reader)
+        except csv.Error:
+            return None
+        if '"' in block:
+            last = max(block.rfind("\n", 0, -2), block.rfind("\r", 0, -2)) + 1
+            if len(rows) != reader.line_num or block.count('"', last) % 2:
+                return None
+        return rows
+
+    def _one_by_one(self, lines: _Lines, blocks: Iterable[str], done: int) -> Iterator[Row]:
+        source = chain.from_iterable(lines.keep(blocks, done))
+        start = self.start
+        before = done  # lines that earlier readers took
+        reader = csv.reader(source, delimiter=self.delimiter, skipinitialspace=True)
+        while True:
+            try:
+                for row in reader:
+                    end = before + reader.line_num
+                    if end - done > 1 and self._swallowed(row, taken := lines.between(done, end)):
+                        yield from self._apart(taken, done, start)
+                    elif done >= start:
+                        yield done + 1, row
+                    done = lines.done = end
+                return
+            except csv.Error:
+                end = before + reader.line_num
+                yield from self._apart(lines.between(done, end), done, start)
+                done = lines.done = before = end
+                reader = csv.reader(source, delimiter=self.delimiter, skipinitialspace=True)
+
+    def _apart(self, taken: list[str], done: int, start: int) -> Iterator[Row]:
+        for number, text in enumerate(taken, done + 1):
+            if number > start:
+                yield number, self._unquoted(text)
 
     def _swallowed(self, row: list[str], taken: list[str]) -> bool:
         """A quote that never closed: the lines after the first are rows of their own, not the rest of a cell.

@@ -187,10 +187,12 @@ def _guard(events: Events) -> Events:
     try:
         for event in events:
             if type(event) is Line:
-                seen_line = True
                 lines += 1
                 total += event.amount_minor
-            elif type(event) is StatementStart:
+                yield event
+                continue
+            seen_line = seen_line or lines > 0
+            if type(event) is StatementStart:
                 started, lines, total = event, 0, 0
             elif type(event) is StatementEnd:
                 started = None
@@ -202,12 +204,13 @@ def _guard(events: Events) -> Events:
                     raise Unreadable(f"the first {MAX_REJECTS_BEFORE_LINE} pieces are all unreadable, for example: {reason}")
             yield event
     except (RecursionError, MemoryError) as error:
+        seen_line = seen_line or lines > 0
         problem = f"reading stopped: {type(error).__name__}, the file is nested too deep or too large"
         if not seen_line:
             raise Unreadable(problem) from None
         yield Reject("end", problem)
     except Unreadable as error:
-        if started is None and not seen_line:
+        if started is None and not seen_line and not lines:
             raise
         yield Reject("end", str(error))
     if started is not None:

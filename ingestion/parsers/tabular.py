@@ -20,12 +20,13 @@ from ingestion.parsers.records import (
     Events,
     Flag,
     Line,
-    Position,
     Reject,
     StatementEnd,
     StatementStart,
     clip,
 )
+from ingestion.parsers.tabular_fast import quick
+from ingestion.parsers.tabular_state import State
 from ingestion.parsers.values import direction
 
 #: A row with its 1-based number in the file. Every cell is text: a reader turns numbers and dates into it.
@@ -99,14 +100,30 @@ class Table:
 
     def _pass(self, wanted: tuple[str, str] | None) -> Events:
         """One reading of the rows. The first reading (None) takes the first key it meets, and reports what is wrong."""
-        state: _State | None = None
+        state: State | None = None
         first = wanted is None
         loose: list[Reject | Flag] = []
         seen: set[str] = set()
+        read = quick(self) or _never
+        at_account, account = self.at_account, self.default_account
+        current: str | None = None  # the currency of lines that are of the open statement, without further questions
+        seen_day: date | None = None
+        lines = total = 0
+        item: Line | Reject | Flag | None
         for number, row in self.rows():
-            if not any(row):
+            item = read(number, row)
+            if item is None:
+                if not any(row):
+                    continue
+                item = self._row(number, row)
+            elif item.currency == current:
+                lines += 1
+                total += item.amount_minor
+                if item.booking_date is not seen_day or item.extra:
+                    seen_day = item.booking_date
+                    state.note(item)  # type: ignore[union-attr]
+                yield item
                 continue
-            item = self._row(number, row)
             if not isinstance(item, Line):
                 if first and item is not None:
                     if state is None and len(loose) < 1000:
@@ -129,8 +146,8 @@ class Table:
                     continue
                 if len(seen) < MAX_UNIQUE:
                     seen.add(key_text)
-            account = _cell(row, self.at_account) or self.default_account
-            key = (account, item.currency)
+            own = _cell(row, at_account) or account
+            key = (own, item.currency)
             if wanted is None:
                 wanted = self.first_key = key
             if key != wanted:
@@ -141,14 +158,18 @@ class Table:
                     continue
                 yield Flag(number, "mixed", f"more than {MAX_KEYS} accounts or currencies in one file; this line stays with the first")
             if state is None:
-                state = _State(account, item.currency)
-                yield StatementStart(account, item.currency, position=number)
+                state = State(own, item.currency)
+                yield StatementStart(own, item.currency, position=number)
                 if first:
                     for text in self.layout.assumed:
                         yield Flag(self.layout.header_row + 1, "assumed", text)
                 yield from loose
                 loose = []
-            state.add(item)
+                if self.unique_at is None and at_account is None:
+                    current = item.currency
+            state.lines += 1
+            state.sum += item.amount_minor
+            state.note(item)
             yield item
         if state is None:
             if first:
@@ -156,6 +177,8 @@ class Table:
                 yield from loose
                 yield StatementEnd(self.default_account, self.default_currency, None, None, None, 0, 0)
             return
+        state.lines += lines
+        state.sum += total
         yield from state.finish()
 
     def _row(self, number: int, row: list[str]) -> Line | Reject | Flag | None:
@@ -208,7 +231,7 @@ class Table:
                     row[at_party].strip() if at_party is not None else "", description,
                     row[at_type].strip() if at_type is not None else "", "\t".join(row[: self.width]), number,
                     row[at_account].strip() if at_account is not None else "", (),
-                    self._extra(row, exponent) if self.extras else None)  # fmt: skip
+                    self.extra(row, exponent) if self.extras else None)  # fmt: skip
 
     def _currency(self, text: str) -> tuple[str, int, int | None]:
         """Currency, its places, and the places that amounts in minor units were written with."""
@@ -289,7 +312,7 @@ class Table:
             days[text] = day
         return day
 
-    def _extra(self, row: list[str], exponent: int) -> dict[str, object] | None:
+    def extra(self, row: list[str], exponent: int) -> dict[str, object] | None:
         extra: dict[str, object] = {}
         for name, place, is_amount in self.extras:
             text = row[place].strip()
@@ -326,56 +349,8 @@ class Table:
         return any(any(char in "123456789" for char in _cell(row, at)) for at in places if at is not None)
 
 
-class _State:
-    """One statement while its rows go by."""
-
-    def __init__(self, account: str, currency: str) -> None:
-        self.account, self.currency = account, currency
-        self.lines = self.sum = self.unread = 0
-        self.first: date | None = None
-        self.last: date | None = None
-        self.balances = 0
-        self.first_balance = self.first_amount = self.last_balance = self.last_amount = 0
-        self.up = self.down = True
-        self.break_at: Position | None = None
-
-    def add(self, line: Line) -> None:
-        self.lines += 1
-        self.sum += line.amount_minor
-        day = line.booking_date
-        if day is not None:
-            self.first = day if self.first is None or day < self.first else self.first
-            self.last = day if self.last is None or day > self.last else self.last
-        balance = line.extra.get("balance_minor") if line.extra else None
-        if isinstance(balance, int):
-            if self.balances:
-                if self.up and self.last_balance + line.amount_minor != balance:
-                    self.up = False
-                    self.break_at = self.break_at or line.position
-                if self.down and self.last_balance - self.last_amount != balance:
-                    self.down = False
-            else:
-                self.first_balance, self.first_amount = balance, line.amount_minor
-            self.balances += 1
-            self.last_balance, self.last_amount = balance, line.amount_minor
-
-    def finish(self) -> Iterator[Flag | StatementEnd]:
-        opening = closing = None
-        ok: bool | None = None
-        controls: dict[str, dict[str, object]] = {}
-        if self.balances and self.balances == self.lines:
-            if self.up or not self.down:
-                opening, closing = self.first_balance - self.first_amount, self.last_balance
-            else:
-                opening, closing = self.last_balance - self.last_amount, self.first_balance
-            if self.lines > 1:
-                ok = (self.up or self.down) and opening + self.sum == closing
-            controls["running_balance"] = {"stated": closing, "found": opening + self.sum, "ok": bool(ok)}
-            if ok is False:
-                yield Flag(self.break_at or "end", "running_balance", f"account {self.account}: the running balance does not follow the"
-                           f" amounts (first seen at row {self.break_at})")  # fmt: skip
-        yield StatementEnd(self.account, self.currency, opening, closing, ok, self.lines, self.sum, date=self.last,
-                           controls=controls)  # fmt: skip
+def _never(number: int, row: list[str]) -> Line | None:
+    return None
 
 
 def _says_total(cells: list[str]) -> bool:

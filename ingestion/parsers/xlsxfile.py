@@ -14,6 +14,8 @@ import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import date
+from itertools import islice
 from typing import BinaryIO, cast
 
 from python_calamine import CalamineError, load_workbook
@@ -21,7 +23,7 @@ from python_calamine import CalamineError, load_workbook
 from ingestion.parsers.amounts import known_currency
 from ingestion.parsers.layout import SAMPLE_ROWS, Layout, find
 from ingestion.parsers.profiles import Profile
-from ingestion.parsers.records import Events, Flag, StatementEnd, Unreadable
+from ingestion.parsers.records import Events, Flag, StatementEnd, StatementStart, Unreadable
 from ingestion.parsers.tabular import Row, Table
 from ingestion.parsers.values import Numbers, cell_text, decimal_mark, is_amount, is_date
 
@@ -32,6 +34,7 @@ MAX_ENTRIES = 2000
 MAX_CELLS = 40_000_000
 MAX_OLD_XLS = 16 << 20
 MAX_SHEETS = 50
+MAX_SHOWN = 20_000
 #: A sheet named with so many digits is named after its account.
 MIN_ACCOUNT_DIGITS = 6
 CHUNK = 1 << 20
@@ -39,6 +42,8 @@ CHUNK = 1 << 20
 _TO_POINT = str.maketrans({".": None, ",": "."})
 _WIDE = re.compile(rb"""r\s*=\s*["']\$?([A-Za-z]{2,8})\$?\d""")
 _TALL = re.compile(rb"""r\s*=\s*["']\$?[A-Za-z]{0,8}\$?(\d{6,12})["']""")
+# As every program writes it; anything else is looked at twice.
+_FAR = re.compile(rb"""r="\$?(?:[A-Za-z]{2}|[A-Za-z]?\$?\d{6})|r=\s|r\s+=""")
 _SHEET = re.compile(r"xl/worksheets/[^/]+\.xml\Z", re.IGNORECASE)
 
 
@@ -117,10 +122,11 @@ def _unpack(file: BinaryIO, entry: zipfile.ZipInfo, budget: int) -> int:
         if sheet and text:
             text = tail + text
             tail = text[-64:]
-            for match in _WIDE.finditer(text):
-                wide = max(wide, _column(match[1]))
-            for match in _TALL.finditer(text):
-                tall = max(tall, int(match[1]))
+            if _FAR.search(text) or b" =" in text or b"= " in text or b"='" in text:
+                for match in _WIDE.finditer(text):
+                    wide = max(wide, _column(match[1]))
+                for match in _TALL.finditer(text):
+                    tall = max(tall, int(match[1]))
             if wide * tall > MAX_CELLS and (wide > 702 or tall > 1_048_576 or wide * tall > 20 * MAX_CELLS):
                 raise Unreadable(f"the sheet spans {wide} columns and up to {tall} rows; a statement does not: export it as CSV")
         if not stored and inflate.eof:
@@ -234,17 +240,31 @@ def _statements(name: str, rows: list[list[object]], layout: Layout, *, first: b
     commas = _comma_columns(rows, layout)
 
     def body() -> Iterable[Row]:
-        for number in range(start, len(rows)):
-            row = [cell if type(cell) is str else cell_text(cell) for cell in rows[number]]
+        shown: dict[object, str] = {}  # days and moments come again and again
+        for number, cells in enumerate(islice(rows, start, None), start + 1):
+            row = [
+                cell if type(cell) is str else f"{cell:.15g}" if type(cell) is float and -1e15 < cell < 1e15 and (cell > 1e-4 or cell < -1e-4)
+                else shown.get(cell) or _shown(cell, shown) for cell in cells
+            ]  # fmt: skip
             for at in commas:
-                if at < len(row) and type(rows[number][at]) is str:
+                if at < len(row) and type(cells[at]) is str:
                     row[at] = row[at].translate(_TO_POINT)
-            yield number + 1, row
+            yield number, row
 
     for event in Table(layout, body).events():
-        if not first and type(event) is not StatementEnd:
-            event.position = f"{name}!{event.position}"
+        if not first:
+            if isinstance(event, StatementStart | StatementEnd):
+                event.number = event.number or name  # two sheets of one account are two statements
+            if type(event) is not StatementEnd:
+                event.position = f"{name}!{event.position}"
         yield event
+
+
+def _shown(cell: object, shown: dict[object, str]) -> str:
+    text = cell_text(cell)
+    if isinstance(cell, date) and len(shown) < MAX_SHOWN:  # a datetime is one too
+        shown[cell] = text
+    return text
 
 
 def _comma_columns(rows: list[list[object]], layout: Layout) -> list[int]:

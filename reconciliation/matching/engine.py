@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 import psycopg
 
-from reconciliation.matching import ambiguity, rules, scratch, subsets
+from reconciliation.matching import ambiguity, hints, rules, scratch, subsets
 from reconciliation.matching.fuzzy import Scorer
 from reconciliation.matching.macros import Texts
 from reconciliation.matching.spec import Spec
@@ -26,7 +26,7 @@ WORK = (
     "recon_exact recon_pair recon_group recon_group_item recon_suggestion recon_discrepancy recon_duplicate recon_ignored recon_label recon_ruled"
     " recon_candidate recon_repeated recon_member_i recon_member_e recon_open_i recon_open_e recon_known_i"
     " recon_known_e recon_token recon_crowded recon_same recon_chosen recon_bag recon_bag_row recon_bag_sum"
-    " recon_bag_hit recon_bag_item recon_bag_kept recon_crowd recon_near recon_asked recon_claimed recon_scored recon_bunch_item"
+    " recon_bag_hit recon_bag_item recon_bag_kept recon_crowd recon_near recon_asked recon_claimed_key recon_claimed recon_scored recon_word recon_word_use recon_hint recon_hinted recon_bunch_item"
     " recon_bunch recon_bunch_total recon_line recon_bunch_hit recon_bunch_sure recon_bunch_row recon_bunch_all recon_bunch_no recon_bunch_offer recon_left recon_unsettled recon_double"
     " recon_type_i recon_type_e recon_whole recon_batch recon_told recon_rest_i recon_rest_e recon_block recon_tie recon_found recon_part recon_cluster recon_twin recon_deferred"
 ).split()
@@ -65,6 +65,7 @@ class Run:
         self.shared = shared
         self.settled = settled
         self.ignores = False
+        self.scorer: Scorer | None = None
         self.texts = Texts(spec, {}, shared)
 
     def sql(self, name: str, **more: str) -> None:
@@ -100,8 +101,9 @@ class Run:
         self.tune("default_statistics_target", "10")
         if self.shared:
             self.tune("max_parallel_workers_per_gather", str(scratch.processes()))
-            self.tune("parallel_setup_cost", "100")
-            self.tune("parallel_tuple_cost", "0.01")
+            # A row costs far more here (regular expressions, hashes) than Postgres reckons, so two processes always pay.
+            self.tune("parallel_setup_cost", "0")
+            self.tune("parallel_tuple_cost", "0")
             self.tune("min_parallel_table_scan_size", "2MB")
         run("ANALYZE recon_internal")
         run("ANALYZE recon_external")
@@ -185,7 +187,7 @@ class Run:
     def similar(self) -> None:
         self.sql("pairs.sql")
         self.connection.execute(self.texts.fill("CREATE TEMP TABLE recon_scored (LIKE recon_candidate) ON COMMIT DROP"))  # type: ignore[arg-type]
-        scorer = Scorer(self.connection, self.spec, self.texts)
+        self.scorer = scorer = Scorer(self.connection, self.spec, self.texts)
         if 3 in self.spec.levels:
             scorer.run()
         self.sql("near_done.sql")
@@ -204,6 +206,8 @@ class Run:
 
     def classify(self) -> None:
         self.sql("classify.sql")
+        if 3 in self.spec.levels and self.scorer is not None:
+            hints.store(self.connection, self.scorer)
         self.sql("suggest.sql")
         if 4 in self.spec.levels:
             self.sql("suggest_totals.sql")

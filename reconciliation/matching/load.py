@@ -48,13 +48,14 @@ def create_table(connection: psycopg.Connection, side: str, *, from_text: bool, 
     assert side in SIDES, side
     table = f"recon_{side}"
     if from_text:
-        amount = f"amount text NOT NULL,\n amount_minor bigint GENERATED ALWAYS AS ({_minor('amount')}) STORED NOT NULL"
-        fee = f"fee text NOT NULL DEFAULT '',\n fee_minor bigint GENERATED ALWAYS AS ({_minor('fee')}) STORED"
+        amount = f"amount_minor bigint GENERATED ALWAYS AS ({_minor('amount')}) STORED NOT NULL"
+        fee = f"fee_minor bigint GENERATED ALWAYS AS ({_minor('fee')}) STORED"
+        told = ",\n    amount text NOT NULL,\n    fee text NOT NULL DEFAULT ''"
     else:
-        amount, fee = "amount_minor bigint NOT NULL", "fee_minor bigint"
+        amount, fee, told = "amount_minor bigint NOT NULL", "fee_minor bigint", ""
     text = sqlfile.load(__file__, "tables.sql")
     connection.execute(scoped(f"DROP TABLE IF EXISTS pg_temp.{table}", shared))  # type: ignore[arg-type]
-    text = text.format(table=table, amount_columns=amount, fee_columns=fee)
+    text = text.format(table=table, amount_minor=amount, fee_minor=fee, as_told=told)
     connection.execute(scoped(text, shared))  # type: ignore[arg-type]
 
 

@@ -12,14 +12,19 @@ from typing import Any
 from rapidfuzz import fuzz
 from rapidfuzz.distance import OSA
 
+from reconciliation.matching.macros import ACCENTED, PLAIN
+
 AMOUNT = {1: 25, 2: 22, 3: 14, 4: 14, 5: 0}
 AMOUNT_WORD = {1: "equal", 2: "net of fee", 3: "within tolerance", 4: "net of fee within tolerance", 5: "opposite sign"}
+UNACCENTED = str.maketrans(ACCENTED, PLAIN)
 SHORTEST_PART = 5
 # What an unlike reference costs: of our own scheme, of a scheme of theirs, and where no references are shared at all.
 DIFFERENT, FOREIGN, UNSHARED = -45, -15, 0
 # The reference of another item, letter by letter: no typing error can explain that.
 CLAIMED = -100
 SHORTEST_TYPO = 5
+# Two references of one series that are at most this far apart in their last digits.
+TAIL, STEP = 4, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,20 +40,22 @@ class Side:
 @dataclass(frozen=True, slots=True)
 class Score:
     total: int
-    reference: str  # equal | another item's | none | one_side | truncated | mistyped | similar | different | foreign
+    reference: str  # equal | another item's | none | one_side | truncated | mistyped | neighbouring | similar | different | foreign
     reference_points: int
     name_points: int
     evidence: dict[str, Any]
+    # The total before it was brought into 0 to 100: what orders suggestions.
+    unbound: int
 
     @property
     def may_confirm(self) -> bool:
         """Something beyond amount and date says that these two are one, and nothing says that they are not.
 
         A reference one keystroke away may as well be the next item's: only a counterparty that agrees makes it a
-        typing error. A reference cut short needs a counterparty that does not disagree. Without a reference the
-        counterparty must agree.
+        typing error, and where the last digit alone differs not even that. A reference cut short needs a counterparty
+        that does not disagree. Without a reference the counterparty must agree.
         """
-        if self.reference in {"different", "another item's", "similar"}:
+        if self.reference in {"different", "another item's", "similar", "neighbouring"}:
             return False
         if self.reference == "equal":
             return self.name_points >= 0
@@ -62,6 +69,16 @@ def shape(ref: str) -> str:
     """INV20257 -> A9: which scheme a reference belongs to, whatever its number."""
     kinds = ["9" if mark.isdigit() else "A" for mark in ref]
     return "".join(kind for index, kind in enumerate(kinds) if index == 0 or kinds[index - 1] != kind)
+
+
+def neighbours(mine: str, theirs: str) -> bool:
+    """One series, a few places apart: 4284 and 4285, or 4199 and 4201. That is how the next item looks, not a slip."""
+    if len(mine) != len(theirs) or mine == theirs:
+        return False
+    if mine[:-1] == theirs[:-1]:
+        return mine[-1].isdigit() and theirs[-1].isdigit()
+    a, b = mine[-TAIL:], theirs[-TAIL:]
+    return mine[:-TAIL] == theirs[:-TAIL] and a.isdecimal() and b.isdecimal() and abs(int(a) - int(b)) <= STEP
 
 
 def compare_references(mine: str, theirs: str, stranger: int) -> tuple[str, int]:
@@ -81,6 +98,8 @@ def compare_references(mine: str, theirs: str, stranger: int) -> tuple[str, int]
             return "truncated", 35
     if len(short) >= SHORTEST_TYPO:
         distance = OSA.distance(mine, theirs, score_cutoff=3)
+        if distance <= 2 and neighbours(mine, theirs):
+            return "neighbouring", 32 if distance == 1 else 24
         if distance <= 1:
             return "mistyped", 32
         if distance == 2 and len(short) >= 8:
@@ -88,6 +107,12 @@ def compare_references(mine: str, theirs: str, stranger: int) -> tuple[str, int]
         if distance == 3 and len(short) >= 12:
             return "similar", 10
     return ("different" if stranger <= DIFFERENT else "foreign"), stranger
+
+
+@lru_cache(maxsize=1 << 14)
+def folded(text: str) -> str:
+    """A narrative as named.sql writes a name: upper case, no accents, letters and digits with single spaces."""
+    return " ".join("".join(c if c.isalnum() else " " for c in text.translate(UNACCENTED).upper()).split())
 
 
 def compare_names(mine: Side, theirs: Side) -> tuple[str, int]:
@@ -107,10 +132,10 @@ def compare_names(mine: Side, theirs: Side) -> tuple[str, int]:
         return "different", -25
     name, text = (mine.name, theirs.description) if mine.name else (theirs.name, mine.description)
     if name and text:
-        folded = " ".join("".join(c if c.isalnum() else " " for c in text.upper()).split())
-        if f" {name} " in f" {folded} ":
+        said = folded(text)
+        if f" {name} " in f" {said} ":
             return "in text", 30
-        if len(name) >= 8 and int(fuzz.partial_ratio(name, folded)) >= 92:
+        if len(name) >= 8 and int(fuzz.partial_ratio(name, said)) >= 92:
             return "nearly in text", 20
     return "unknown", 0
 
@@ -132,4 +157,4 @@ def compare(mine: Side, theirs: Side, amount_kind: int, days: int, stranger: int
         "amount": AMOUNT_WORD[amount_kind], "days": days, "reference": reference, "counterparty": name,
         "narrative_points": text,
     }  # fmt: skip
-    return Score(max(0, min(100, total)), reference, reference_points, name_points, evidence)
+    return Score(max(0, min(100, total)), reference, reference_points, name_points, evidence, total)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from argparse import ArgumentParser
 from pathlib import Path
@@ -43,6 +44,8 @@ class Command(BaseCommand):
             self._fail(options, problem.detail)
         except (Unreadable, ProfileError) as error:
             self._fail(options, str(error))
+        except BrokenPipeError:  # whoever reads the output has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         except OSError as error:
             self._fail(options, f"{options['path']}: {error.strerror or error}")
 

@@ -1,4 +1,4 @@
-"""Django's PostgreSQL backend plus two things: the embedded server, and the tenant scope.
+"""Django's PostgreSQL backend plus two things: the embedded server, and the tenant scope. And one less: a log of statements in memory.
 
 The scope is written lazily, before the first statement that runs under a scope other than the one the
 transaction already carries; a rollback to a savepoint forgets it, because Postgres does too. A statement
@@ -21,6 +21,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
         super().__init__(*args, **kwargs)
         self._payos_applied: tenancy.Scope | None = tenancy.NO_SCOPE
         self.execute_wrappers.append(self._with_scope)
+
+    @property
+    def queries_logged(self) -> bool:
+        """Only for who asks for it (tests that count). For DEBUG alone, every worker would fill megabytes that nobody reads."""
+        return bool(self.force_debug_cursor)
 
     def get_connection_params(self) -> dict[str, Any]:
         embedded = self.settings_dict.get("EMBEDDED_ROLE")

@@ -31,6 +31,7 @@ JOIN (SELECT 'I'::"char" AS side, * FROM recon_each_i UNION ALL SELECT 'E', * FR
 GROUP BY p.token, p.currency;
 INSERT INTO recon_suggestion (internal, external, confidence, reason)
 SELECT internal, external, 55, reason || jsonb_build_object('why', type)
-FROM recon_discrepancy WHERE type = 'split_incomplete';
+FROM recon_discrepancy WHERE type = 'split_incomplete'
+ORDER BY internal, external;
 DELETE FROM recon_open_i WHERE rid IN (SELECT rid FROM recon_part WHERE side = 'I');
 DELETE FROM recon_open_e WHERE rid IN (SELECT rid FROM recon_part WHERE side = 'E');

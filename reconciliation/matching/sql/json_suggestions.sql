@@ -7,4 +7,4 @@ LEFT JOIN (SELECT no, json_agg(a.ext_id ORDER BY a.rid)::text AS ids
 LEFT JOIN (SELECT no, json_agg(a.ext_id ORDER BY a.rid)::text AS ids
            FROM recon_suggestion r
            CROSS JOIN LATERAL unnest(r.external) u(rid) JOIN recon_external a ON a.rid = u.rid GROUP BY no) e USING (no)
-ORDER BY s.confidence DESC, s.internal, s.external, s.reason::text
+ORDER BY s.confidence DESC, s.no

@@ -62,14 +62,20 @@ UNION ALL
 SELECT 'I', i.rid, i.plain, hashtextextended(i.reference, 0)
 FROM recon_open_i i WHERE i.rid IN (SELECT i FROM recon_near) AND i.ref <> '';
 ANALYZE recon_asked;
+-- IS TRUE keeps the asked keys a small hash that the files are read past; as a join Postgres may hash the files.
+CREATE TEMP TABLE recon_claimed_key ON COMMIT DROP AS
+SELECT 'E'::"char" AS side, key FROM recon_internal
+WHERE (key IN (SELECT key FROM recon_asked WHERE side = 'E')) IS TRUE
+UNION ALL
+SELECT 'I', key FROM recon_external
+WHERE (key IN (SELECT key FROM recon_asked WHERE side = 'I')) IS TRUE;
+ANALYZE recon_claimed_key;
 CREATE TEMP TABLE recon_claimed ON COMMIT DROP AS
 SELECT DISTINCT side, rid
 FROM (
     SELECT a.side, a.rid FROM recon_open_i i JOIN recon_asked a ON a.side = 'E' AND a.plain = i.plain
     UNION ALL
-    SELECT a.side, a.rid FROM recon_internal x JOIN recon_asked a ON a.side = 'E' AND a.key = x.key
-    UNION ALL
     SELECT a.side, a.rid FROM recon_open_e e JOIN recon_asked a ON a.side = 'I' AND a.plain = e.plain
     UNION ALL
-    SELECT a.side, a.rid FROM recon_external x JOIN recon_asked a ON a.side = 'I' AND a.key = x.key
+    SELECT a.side, a.rid FROM recon_asked a JOIN recon_claimed_key k ON k.side = a.side AND k.key = a.key
 ) found;

@@ -5,12 +5,14 @@ SELECT ARRAY[i], ARRAY[e], score,
                           'days', days, 'difference_minor', difference_minor,
                           'by', CASE WHEN kind = 6 THEN 'similarity' ELSE 'reference' END)
 FROM (
-    SELECT c.*, row_number() OVER (PARTITION BY i ORDER BY score DESC, abs(days), e) AS turn_i,
-           row_number() OVER (PARTITION BY e ORDER BY score DESC, abs(days), i) AS turn_e
+    SELECT c.*, row_number() OVER (PARTITION BY i ORDER BY score DESC, rank, abs(days), e) AS turn_i,
+           row_number() OVER (PARTITION BY e ORDER BY score DESC, rank, abs(days), i) AS turn_e
     FROM recon_candidate c
     WHERE score >= {suggest_score}
 ) x
-WHERE turn_i <= {per_item} OR turn_e <= {per_item};
+WHERE turn_i <= {per_item} OR turn_e <= {per_item}
+-- Of one confidence, the likelier stands first; between equals, who is the other's first choice.
+ORDER BY score DESC, rank, turn_e, abs(days), i, e;
 
 INSERT INTO recon_suggestion (internal, external, confidence, reason)
 SELECT DISTINCT ON (i, e) ARRAY[i], ARRAY[e], (ARRAY[70, 66, 66, 62])[kind],

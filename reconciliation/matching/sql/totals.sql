@@ -73,7 +73,8 @@ FROM (
 ) x
 WHERE lines_of_group = 1 AND one_group
   AND (same_name OR ((told OR scheme = 1) AND (line_name = '' OR name = '')))
-  AND (scheme <= 2 OR told)
+  -- Rows of one day have nothing in common but the day: a line that names its payer is not the sum of other people's.
+  AND (scheme <= 2 OR told AND (line_name = '' OR same_name))
   AND (ref = '' OR told OR same_name AND scheme = 1)
 ORDER BY many, line, scheme, mode;
 

@@ -38,6 +38,7 @@ def test_every_sheet_with_a_table_is_read() -> None:
     assert read.amounts == [-120050, 250000, -120050]
     assert [(end.line_count, end.opening_minor, end.closing_minor) for end in read.statements] == [(2, 200075, 330025), (1, 330025, 209975)]
     assert [line.position for line in read.lines] == [2, 3, "February!2"]
+    assert [end.number for end in read.statements] == ["", "February"]
     assert not notes(read, "sheet_skipped") and not notes(read, "other_sheets")
 
 

@@ -1,0 +1,59 @@
+"""What is known of one statement of a table while its rows go by: counts, days, and a running balance in either direction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+
+from ingestion.parsers.records import Flag, Line, Position, StatementEnd
+
+
+class State:
+    """One statement while its rows go by."""
+
+    def __init__(self, account: str, currency: str) -> None:
+        self.account, self.currency = account, currency
+        self.lines = self.sum = self.unread = 0
+        self.first: date | None = None
+        self.last: date | None = None
+        self.balances = 0
+        self.first_balance = self.first_amount = self.last_balance = self.last_amount = 0
+        self.up = self.down = True
+        self.break_at: Position | None = None
+
+    def note(self, line: Line) -> None:
+        """Days and running balance of a line that has been counted."""
+        day = line.booking_date
+        if day is not None:
+            self.first = day if self.first is None or day < self.first else self.first
+            self.last = day if self.last is None or day > self.last else self.last
+        balance = line.extra.get("balance_minor") if line.extra else None
+        if isinstance(balance, int):
+            if self.balances:
+                if self.up and self.last_balance + line.amount_minor != balance:
+                    self.up = False
+                    self.break_at = self.break_at or line.position
+                if self.down and self.last_balance - self.last_amount != balance:
+                    self.down = False
+            else:
+                self.first_balance, self.first_amount = balance, line.amount_minor
+            self.balances += 1
+            self.last_balance, self.last_amount = balance, line.amount_minor
+
+    def finish(self) -> Iterator[Flag | StatementEnd]:
+        opening = closing = None
+        ok: bool | None = None
+        controls: dict[str, dict[str, object]] = {}
+        if self.balances and self.balances == self.lines:
+            if self.up or not self.down:
+                opening, closing = self.first_balance - self.first_amount, self.last_balance
+            else:
+                opening, closing = self.last_balance - self.last_amount, self.first_balance
+            if self.lines > 1:
+                ok = (self.up or self.down) and opening + self.sum == closing
+            controls["running_balance"] = {"stated": closing, "found": opening + self.sum, "ok": bool(ok)}
+            if ok is False:
+                yield Flag(self.break_at or "end", "running_balance", f"account {self.account}: the running balance does not follow the"
+                           f" amounts (first seen at row {self.break_at})")  # fmt: skip
+        yield StatementEnd(self.account, self.currency, opening, closing, ok, self.lines, self.sum, date=self.last,
+                           controls=controls)  # fmt: skip
