@@ -47,7 +47,7 @@ CODE = payos partners ledger operations webhooks ingestion settlement reconcilia
 check: install-dev
 	@echo "  ruff"; $(VENV)/bin/ruff check --quiet .
 	@echo "  mypy"; $(VENV)/bin/mypy --no-error-summary .
-	@echo "  bandit"; $(VENV)/bin/bandit --quiet --configfile pyproject.toml --recursive $(CODE)
+	@echo "  bandit"; $(VENV)/bin/bandit --quiet --configfile pyproject.toml --recursive $(CODE) > .venv.bandit 2>&1 || { grep -v "WARNING" .venv.bandit; exit 1; }
 	@echo "  import contracts"; $(VENV)/bin/lint-imports --no-cache > .venv.contracts 2>&1 || { cat .venv.contracts; exit 1; }
 	@echo "  migrations"; $(PY) manage.py makemigrations --check --dry-run
 	@echo "  deployment"; $(PY) -m payos.supervisor.deploycheck
@@ -77,7 +77,7 @@ chaos: install-dev
 clean: stop
 	@if [ -L .payos/postgres ]; then rm -rf "$$(readlink .payos/postgres)"; fi
 	@rm -rf .payos .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache staticfiles htmlcov .coverage $(VENV).log $(VENV).lock
-	@rm -rf .venv.contracts .venv.audit $(VENV)
+	@rm -rf .venv.bandit .venv.contracts .venv.audit $(VENV)
 	@echo "  Data, caches and packages are gone; the next make run starts anew."
 
 # Only when requirements*.in change. The locks hold names, versions and hashes, and no address.

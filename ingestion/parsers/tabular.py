@@ -231,7 +231,7 @@ class Table:
                     row[at_party].strip() if at_party is not None else "", description,
                     row[at_type].strip() if at_type is not None else "", "\t".join(row[: self.width]), number,
                     row[at_account].strip() if at_account is not None else "", (),
-                    self.extra(row, exponent) if self.extras else None)  # fmt: skip
+                    self.extra(row, exponent) if self.extras else None)  # fmt: skip # nosec B610 # no query: the fields beside the canonical ones
 
     def _currency(self, text: str) -> tuple[str, int, int | None]:
         """Currency, its places, and the places that amounts in minor units were written with."""
