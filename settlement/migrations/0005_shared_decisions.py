@@ -39,9 +39,5 @@ class Migration(migrations.Migration):
             name='settlement_batch',
             field=models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='transfers', to='settlement.settlementbatch'),
         ),
-        migrations.AddIndex(
-            model_name='transfer',
-            index=models.Index(fields=['rail', 'created_at'], name='settlement_transfer_day'),
-        ),
         RunSQLFile(__file__, "transfer_states.sql", "transfer_states.sql"),
     ]
