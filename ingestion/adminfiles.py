@@ -23,7 +23,7 @@ from partners.models import Partner
 from payos.kernel import ids
 from payos.kernel.admin import ReadOnlyModelAdmin, needs, pretty
 from payos.kernel.errors import Problem
-from payos.kernel.forms import DialogForm
+from payos.kernel.forms import DialogForm, PlainFileInput
 from payos.kernel.reading import size
 
 KEEP = "="  # no profile can be called that
@@ -40,7 +40,7 @@ class ReadAgainForm(forms.Form):
 
 class UploadForm(DialogForm):
     partner = forms.ModelChoiceField(queryset=Partner.objects.all(), required=False, widget=UnfoldAdminSelectWidget, help_text="Empty: an account of the platform.")
-    file = forms.FileField(label="Statement or report")
+    file = forms.FileField(label="Statement or report", widget=PlainFileInput)
     format = forms.CharField(required=False, max_length=40, widget=UnfoldAdminTextInputWidget, help_text="Empty: found by looking.")
     profile = forms.ChoiceField(required=False, choices=profile_choices, widget=UnfoldAdminSelectWidget, label="Mapping profile", help_text="For CSV, XLSX and JSON. Empty: columns are found by their names.")
 

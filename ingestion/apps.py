@@ -6,9 +6,10 @@ class IngestionConfig(AppConfig):
     verbose_name = "Ingestion"
 
     def ready(self) -> None:
-        from ingestion import demo_data, metrics
+        from ingestion import case_actions, demo_data, metrics
         from payos.kernel import demo
         from payos.kernel import metrics as kernel_metrics
 
         kernel_metrics.source(metrics.samples)
+        case_actions.register()
         demo.register(demo_data.fill)

@@ -20,6 +20,7 @@ from ingestion.models.profile import KINDS
 from ingestion.parsers.processors import BUILT_IN
 from ingestion.parsers.profiles import FIELDS, Profile
 from partners.models import Partner
+from payos.kernel.forms import PlainFileInput
 
 LARGEST_CARRIED = 1 << 20
 ENCODINGS = ["", "utf-8", "cp1252", "cp1250", "iso-8859-1", "iso-8859-15", "utf-16", "cp850"]
@@ -150,7 +151,7 @@ class ProfileForm(forms.Form):
         required=False, strip=False, max_length=LARGEST_CARRIED, label="Sample",
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 8, "class": "font-mono", "wrap": "off"}), help_text="Paste the beginning of a file, or choose one below.",
     )  # fmt: skip
-    sample_file = forms.FileField(required=False)
+    sample_file = forms.FileField(required=False, widget=PlainFileInput)
     carried = forms.CharField(required=False, widget=forms.HiddenInput)
     carried_name = forms.CharField(required=False, widget=forms.HiddenInput)
 

@@ -21,6 +21,8 @@ class OperationsConfig(AppConfig):
 
 
 def _actions() -> None:
+    from django.urls import reverse
+
     from operations.case_actions import CaseAction, Outcome, register_case_action
     from payos.kernel import outbox
 
@@ -31,6 +33,18 @@ def _actions() -> None:
     register_case_action(
         CaseAction("retry_event", "Try the event again", "kernel.retry_outboxevent", kinds=("poison_event",), key="t", run=retry)
     )
+    register_case_action(
+        CaseAction(
+            "open_approval", "Open the request", "operations.view_approval", kinds=("approval_waiting",),
+            link=lambda case: reverse("admin:operations_approval_change", args=[case.subject_id]),
+        )
+    )  # fmt: skip
+    register_case_action(
+        CaseAction(
+            "open_channel", "Open the channel", "operations.view_alertchannel", kinds=("alert_undelivered",),
+            link=lambda case: reverse("admin:operations_alertchannel_change", args=[case.subject_id]),
+        )
+    )  # fmt: skip
 
 
 def _parked(event: Any, error: str) -> None:

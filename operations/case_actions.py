@@ -80,7 +80,8 @@ def actions_for(case: Case, user: Any) -> list[Shown]:
     """What this person can do about the case now. An action that cannot describe itself is left out, and logged: the queue
     must stay workable whatever one app gets wrong."""
     shown = []
-    for action in ACTIONS.values():
+    # What has a key of its own is the daily act: it stands first.
+    for action in sorted(ACTIONS.values(), key=lambda action: not action.key):
         if not action.concerns(case) or not user.has_perm(action.permission):
             continue
         try:
@@ -98,6 +99,27 @@ def actions_for(case: Case, user: Any) -> list[Shown]:
         except Exception:
             log.exception("case.action_failed", extra={"action": action.name, "case": case.public_id})
     return shown
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """A suggested step as something to press: a page, or a dialog of the case's pane."""
+
+    label: str
+    link: str = ""
+    dialog: str = ""
+
+
+def suggested_for(case: Case, user: Any, actions: list[Shown]) -> list[Suggestion]:
+    """Of what was suggested when the case was opened, the steps that this person can take now. Waiting is a snooze."""
+    offered = {shown.action.name: shown for shown in actions}
+    steps = []
+    for name in case.suggested_actions:
+        if shown := offered.get(name):
+            steps.append(Suggestion(shown.action.label, shown.link, "" if shown.link else f"act-{name}"))
+        elif name == "wait" and case.state in {"open", "claimed"} and user.has_perm("operations.work_case"):
+            steps.append(Suggestion("Wait: snooze it", dialog="act-snooze"))
+    return steps
 
 
 def section_of(case: Case, request: Any) -> str:

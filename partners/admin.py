@@ -14,7 +14,7 @@ from django_celery_beat import admin as beat_admin
 from django_celery_beat.models import ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask, SolarSchedule
 from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
-from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import INPUT_CLASSES, SELECT_CLASSES, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from partners import services
 from partners.models import ApiKey, Branch, Partner
@@ -241,13 +241,23 @@ def _shown_once(request: HttpRequest, key: ApiKey, secret: str) -> HttpResponse:
     return response
 
 
-def _look_like_the_rest(model: Any, *bases: Any) -> None:
+class PeriodicTaskForm(beat_admin.PeriodicTaskForm):  # type: ignore[misc]
+    """The package's two fields of its own look like the others."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, classes in (("regtask", SELECT_CLASSES), ("task", INPUT_CLASSES)):
+            if name in self.fields:
+                self.fields[name].widget.attrs["class"] = " ".join(classes)
+
+
+def _look_like_the_rest(model: Any, *bases: Any, **more: Any) -> None:
     if admin.site.is_registered(model):
         admin.site.unregister(model)
-        admin.site.register(model, type(f"{model.__name__}Admin", (*bases, ModelAdmin), {}))
+        admin.site.register(model, type(f"{model.__name__}Admin", (*bases, ModelAdmin), more))
 
 
-_look_like_the_rest(PeriodicTask, beat_admin.PeriodicTaskAdmin)
+_look_like_the_rest(PeriodicTask, beat_admin.PeriodicTaskAdmin, form=PeriodicTaskForm)
 _look_like_the_rest(CrontabSchedule, beat_admin.CrontabScheduleAdmin)
 _look_like_the_rest(ClockedSchedule, beat_admin.ClockedScheduleAdmin)
 _look_like_the_rest(IntervalSchedule)

@@ -8,10 +8,11 @@ class ReconciliationConfig(AppConfig):
     def ready(self) -> None:
         from ingestion import registry
         from payos.kernel import demo
-        from reconciliation import approvals, demo_data
+        from reconciliation import approvals, case_actions, demo_data
         from reconciliation.services import importing, rereading
 
         registry.on_file(importing.file_received)
         registry.on_reading_again(rereading.compare_file, rereading.retire_lines)
         approvals.register()
+        case_actions.register()
         demo.register(demo_data.fill)

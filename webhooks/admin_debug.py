@@ -68,7 +68,11 @@ def send(request: HttpRequest, key: uuid.UUID) -> HttpResponse:
         return _page(request, endpoint, problem=" ".join([problem.detail, *(error["detail"] for error in problem.errors)]))
     shown = samples.describe(outcome)
     shown["request"]["pretty"] = json.dumps(json.loads(shown["request"]["body"]), indent=2, ensure_ascii=False)
-    return _page(request, endpoint, event_type=wanted, sent=shown, delivery=delivery)
+    headers = {name.lower(): value for name, value in shown["request"]["headers"].items()}
+    # Ready to be verified, or changed first to see what the verdict says then.
+    pasted = {"webhook_id": headers.get("webhook-id", ""), "timestamp": headers.get("webhook-timestamp", ""),
+              "signature": headers.get("webhook-signature", ""), "body": shown["request"]["body"]}  # fmt: skip
+    return _page(request, endpoint, event_type=wanted, sent=shown, delivery=delivery, pasted=pasted)
 
 
 @needs("webhooks.work_delivery")

@@ -300,7 +300,7 @@ def dead_letters_report(*, endpoint_ids: Sequence[uuid.UUID]) -> None:
                 "kind": "webhook_dead",
                 "cause_key": _cause("dead", endpoint.pk),
                 "title": f"Events did not reach {endpoint.partner.name}",
-                "detail": f"{counts[endpoint.pk]} deliveries to {endpoint.url} are dead. Last error: "
+                "detail": f"Deliveries to {endpoint.url} were given up after their last attempt. Last error: "
                 f"{lanes[endpoint.pk].last_error or 'none'}. Replay them once the receiver works.",
                 "subject": endpoint,
                 "partner_id": endpoint.partner_id,

@@ -39,7 +39,7 @@ def make_report(
         raise Problem("unprocessable", "A partner statement needs its partner, and no other report has one.")
     stretch = span_of(span, day, partner.timezone if partner else settings.TIME_ZONE)
     if stretch.end > clock.now():
-        raise Problem("report_not_over", f"{stretch.label} ends at {stretch.end:%Y-%m-%d %H:%M} UTC.")
+        raise Problem("report_not_over", f"{stretch.label} ends at {stretch.end:%Y-%m-%d %H:%M} UTC: a report is made of a time that is over. Choose an earlier day.")
     key = {"kind": kind, "span": span, "day": day if span == "daily" else day.replace(day=1), "partner_id": partner_id, "livemode": livemode}
     try:
         with transaction.atomic():

@@ -120,7 +120,7 @@ def process_file(*, file: SourceFile) -> SourceFile:
                 kind="file_quarantined",
                 cause_key=f"file:{file.pk}",
                 title=f"{file.name} cannot be used"[:200],
-                detail=f"{text} The file is kept as {file.public_id}; nothing was booked from it.",
+                detail=f"{text.rstrip('.')}. The file is kept as {file.public_id}; nothing was booked from it.",
                 subject=("ingestion.sourcefile", str(file.pk)),
                 partner_id=file.partner_id,
                 livemode=file.livemode,

@@ -152,6 +152,12 @@ def _open_cases() -> None:
         open_cases([_case(*row) for row in cursor.fetchall()])
 
 
+def _in_words(why: str) -> str:
+    """Machines read `amount: must be positive` beside the row; a person reads that the amount must be positive."""
+    field, found, said = why.partition(": ")
+    return said if said.startswith("the") else f"the {field.replace('_', ' ')} {said}" if found and field.isidentifier() and field.islower() else why.rstrip(".")
+
+
 def _case(
     row_id: int, partner_id: Any, livemode: bool, reference: str | None, source: str, amount: int | None,
     currency: str | None, outcome: str, why: str,
@@ -162,7 +168,7 @@ def _case(
         "kind": kind,
         "cause_key": f"staging:{partner_id}:{livemode}:{source}:{kind}:{shown}"[:200],
         "title": f"Payment {shown} was {'contradicted' if outcome == 'conflict' else 'rejected'}"[:200],
-        "detail": f"Staging row {row_id}: {why}",
+        "detail": f"Staging row {row_id}: {_in_words(why)}.",
         "subject": ("payment_staging", str(row_id)),
         "partner_id": partner_id,
         "livemode": livemode,

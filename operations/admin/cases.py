@@ -17,7 +17,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from operations import selectors, services, subjects
 from operations.admin import case_acts
-from operations.case_actions import actions_for, section_of
+from operations.case_actions import actions_for, section_of, suggested_for
 from operations.models import Case, SavedView, Sla
 from operations.models.case import Severity
 from operations.pages import answer, needs, page
@@ -144,7 +144,8 @@ class CaseAdmin(ReadOnlyModelAdmin):
             "approvals": case.approvals.select_related("requested_by", "decided_by").order_by("-id")[:10],
             "subject_text": text,
             "subject_link": address,
-            "actions": actions_for(case, user),
+            "actions": (actions := actions_for(case, user)),
+            "suggested": suggested_for(case, user, actions),
             "section": section_of(case, request),  # safe where it was rendered, escaped where it was not
             "may_work": user.has_perm("operations.work_case"),
             "held": case.state == "claimed" and case.assignee_id != user.pk and case.lease_until and case.lease_until > clock.now(),

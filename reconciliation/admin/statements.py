@@ -93,7 +93,8 @@ class StatementAdmin(ReadOnlyModelAdmin):
     @display(description="Lines")
     def show_lines(self, statement: Statement) -> Any:
         address = f"{reverse('admin:reconciliation_statementline_changelist')}?statement__id__exact={statement.pk}"
-        return link(address, f"The {statement.lines.count():,} lines that it brought first")
+        count = statement.lines.count()
+        return link(address, "The line that it brought first" if count == 1 else f"The {count:,} lines that it brought first")
 
     @display(description="Opening")
     def show_opening(self, statement: Statement) -> str:

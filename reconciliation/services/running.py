@@ -197,7 +197,7 @@ def _case(account: BankAccount, row: Discrepancy, refs: list[str]) -> dict[str, 
         "currency": row.currency,
         "reason_code": row.type,
         "references": refs[:10],
-        "suggested_actions": ["match", "write_off"] if row.lines else ["wait", "ask_bank"],
+        "suggested_actions": ["match", "write_off"] if row.lines else ["wait", "bring_statement"],
         "rail": account.rail_code,
         "data": {"account": str(account.pk)},
     }

@@ -59,6 +59,18 @@ class RailForm(forms.ModelForm):
             "cost_basis_points", "speed_minutes", "settle_business_days", "minimum_minor", "maximum_minor", "daily_limit_minor", "load_share",
             "per_second", "max_attempts", "fallback",
         ]  # fmt: skip
+        # A rail may carry several currencies, so that its limits are whole minor units, the same number in each.
+        labels = {
+            "cost_fixed_minor": "Fixed cost (minor units)", "minimum_minor": "Smallest amount (minor units)",
+            "maximum_minor": "Largest amount (minor units)", "daily_limit_minor": "Limit per day (minor units)",
+        }  # fmt: skip
+        help_texts = {
+            "cost_fixed_minor": "For each transfer, in cents: 25 is 0.25 of a currency with two decimals.",
+            "minimum_minor": "In cents: 100 is 1.00 USD, and 100 JPY. It holds in every currency of the rail.",
+            "maximum_minor": "In cents: 100000000 is 1,000,000.00 USD. Empty: no limit.",
+            "daily_limit_minor": "In cents, per day. Empty: no limit.",
+            "config": 'Settings of the adapter as JSON, for example {"url": "https://bank.example", "timeout": 10}. Keys go into the fields below.',
+        }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

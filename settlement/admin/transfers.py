@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib import admin, messages
@@ -176,7 +177,9 @@ class TransferAdmin(ReadOnlyModelAdmin):
 
 
 def _factors(known: dict[str, Any]) -> list[Any]:
-    return [known.get(name, "") for name in ("score", "cost_minor", "minutes", "reliability", "load_share", "window_at")]
+    window = known.get("window_at")
+    at = datetime.fromisoformat(window).astimezone(UTC) if window else ""
+    return [*(known.get(name, "") for name in ("score", "cost_minor", "minutes", "reliability", "load_share")), at]
 
 
 def _back(key: Any) -> HttpResponse:

@@ -10,7 +10,8 @@ from typing import Any
 from django.db import connection, transaction
 
 from payos.kernel import clock, tenancy
-from settlement.models import Rail
+from payos.kernel.errors import Problem
+from settlement.models import Rail, Submission, Transfer
 from settlement.rails import base
 from settlement.rails.registry import adapter_for
 from settlement.services import outcomes
@@ -31,6 +32,13 @@ def ask_due(limit: int = 2000) -> int:
             _ask(rail, questions)
         asked += len(rows)
     return asked
+
+
+def ask_now(*, transfer: Transfer) -> None:
+    """Bring the question about one transfer forward; the clock asks it in its next round, under the same lease as every other."""
+    waiting = Submission.objects.filter(transfer=transfer, outcome__in=["intent", "sent", "unknown"])
+    if not waiting.update(ask_at=clock.now()):
+        raise Problem("unprocessable", f"The bank has already said how {transfer.public_id} ended: it is {transfer.state}.")
 
 
 def _claim(size: int) -> list[tuple[Any, ...]]:

@@ -225,8 +225,11 @@
       if (box) { box.checked = !box.checked; count(); }
     } else {
       const button = pane.querySelector(`[data-key="${CSS.escape(event.key)}"]:not([disabled])`);
-      if (!button) return;
-      button.click();
+      // After the last case of the list there is no pane, and still something to take back.
+      if (!button && event.key === "u" && lastCase) {
+        act(Object.assign(document.createElement("form"), { action: `${root.dataset.list}${lastCase}/act/undo/` }));
+      } else if (!button) return;
+      else button.click();
     }
     event.preventDefault();
   });
