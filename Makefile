@@ -69,7 +69,7 @@ bench: install-dev
 	@$(PY) manage.py bench_all $(ARGS)
 
 chaos: install-dev
-	@$(PY) manage.py simulate_day --partners 20 --payments 20000 --transfers 2000
+	@$(PY) manage.py simulate_day --partners 50 --payments 200000 --transfers 20000
 	@$(PY) manage.py chaos --scenario all $(ARGS)
 	@$(PY) manage.py loadtest --minutes 3
 	@$(PY) -m pytest -m slow

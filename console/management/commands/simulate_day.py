@@ -6,6 +6,8 @@ import json
 import sys
 from typing import Any
 
+from django.conf import settings
+from django.core.management import call_command
 from django.core.management.base import BaseCommand
 
 from console import simulation
@@ -25,6 +27,9 @@ class Command(BaseCommand):
         def progress(text: str) -> None:
             print(text, file=sys.stderr, flush=True)
 
+        if settings.EMBEDDED:  # nobody need have run the product on this data before
+            progress("bringing the database up to date")
+            call_command("migrate", verbosity=0, interactive=False)
         day = simulation.simulate(
             seed=options["seed"], partner_count=options["partners"], payments=options["payments"], transfers=options["transfers"], progress=progress
         )
