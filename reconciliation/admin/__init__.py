@@ -1,6 +1,5 @@
 """Console pages of reconciliation."""
 
-from reconciliation import adminrules
-from reconciliation.admin import accounts, outcomes, statements
+from reconciliation.admin import accounts, outcomes, rules, statements
 
-__all__ = ["accounts", "adminrules", "outcomes", "statements"]
+__all__ = ["accounts", "outcomes", "rules", "statements"]

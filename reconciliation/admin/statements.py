@@ -123,6 +123,8 @@ class StatementLineAdmin(ReadOnlyModelAdmin):
         ("What the bank said", {"fields": ("reference", "references", "counterparty", "description", "type_code", "batch_id")}),
         ("As it stood in the file", {"fields": ("position", "show_raw")}),
     )
+    actions_detail = ["book", "set_aside", "split", "join"]
+    has_work_permission = may_work
 
     def lookup_allowed(self, lookup: str, value: str, request: Any = None) -> bool:
         return lookup == "statement__id__exact" or super().lookup_allowed(lookup, value, request)
@@ -139,8 +141,6 @@ class StatementLineAdmin(ReadOnlyModelAdmin):
     @display(description="Text")
     def show_raw(self, line: StatementLine) -> Any:
         return pretty(line.raw)
-    actions_detail = ["book", "set_aside", "split", "join"]
-    has_work_permission = may_work
 
     @display(description="Amount", ordering="amount_minor")
     def show_amount(self, line: StatementLine) -> str:

@@ -134,7 +134,7 @@ def _discrepancies(account: BankAccount, run: Run, spec: Spec) -> list[Discrepan
             sqlfile.load(__file__, "found_discrepancies.sql"), {"missing_before": today - timedelta(days=account.grace_days)}
         )
         found = [_discrepancy(account, run, row, today) for row in cursor.fetchall()]
-    known = {row.cause_key: row for row in Discrepancy.objects.filter(account=account, state="open")}
+    known = dict(Discrepancy.objects.filter(account=account, state="open").values_list("cause_key", "lines"))
     _stay_on_their_cases(account, known, [row for row, _ in found])
     now_keys = {row.cause_key for row, _ in found}
     gone = [key for key in known if key not in now_keys]
@@ -146,16 +146,17 @@ def _discrepancies(account: BankAccount, run: Run, spec: Spec) -> list[Discrepan
     return fresh
 
 
-def _stay_on_their_cases(account: BankAccount, known: dict[str, Discrepancy], found: list[Discrepancy]) -> None:
+def _stay_on_their_cases(account: BankAccount, known: dict[str, list[str]], found: list[Discrepancy]) -> None:
     """What a person left over of a line is of the cause that the whole line had, whatever the engine calls the rest: it keeps
     its discrepancy and its case. Only parts have moved like this, so only they are looked at."""
     now_keys = {row.cause_key for row in found}
-    before = [row for key, row in sorted(known.items()) if key not in now_keys and row.lines]
-    keys = {key for row in before for key in row.lines}
+    before = {cause: lines for cause, lines in known.items() if cause not in now_keys}
+    keys = {key for lines in before.values() for key in lines}
     parts = {str(key) for key in StatementLine.objects.filter(account=account, part_of__isnull=False, pk__in=keys).values_list("pk", flat=True)}
+    causes = [cause for cause, lines in before.items() if parts.intersection(lines)]
     fresh = {key: row for row in reversed(found) if row.cause_key not in known for key in row.lines if key in parts}
     taken: set[str] = set()
-    for row in before:
+    for row in Discrepancy.objects.filter(account=account, state="open", cause_key__in=causes).order_by("cause_key"):
         now = next((fresh[key] for key in row.lines if key in fresh and fresh[key].cause_key not in taken), None)
         if now is None:
             continue

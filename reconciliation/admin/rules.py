@@ -7,8 +7,6 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
-from django.urls import reverse
 from django.utils.html import format_html
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminTextInputWidget
@@ -19,6 +17,7 @@ from payos.kernel.admin import PayosModelAdmin
 from payos.kernel.errors import Problem
 from payos.kernel.forms import DialogForm, ReasonForm
 from reconciliation import selectors, services
+from reconciliation.admin.parts import back_to, may_work
 from reconciliation.matching.rules import OPERATORS
 from reconciliation.matching.spec import FIELDS
 from reconciliation.models import Rule
@@ -75,7 +74,7 @@ class RuleAdmin(PayosModelAdmin):
         return False
 
     def has_manage_permission(self, request: HttpRequest, *args: Any) -> bool:
-        return request.user.has_perm("reconciliation.change_rule") or request.user.has_perm("reconciliation.work_reconciliation")  # type: ignore[union-attr]
+        return request.user.has_perm("reconciliation.change_rule") or may_work(self, request)
 
     def save_model(self, request: HttpRequest, obj: Rule, form: Any, change: bool) -> None:
         if not change:
@@ -105,7 +104,7 @@ class RuleAdmin(PayosModelAdmin):
     def dry_run(self, request: HttpRequest, form: DialogForm, object_id: str) -> HttpResponse:
         found = services.try_rule(rule=Rule.objects.select_related("account").get(pk=object_id)).result
         messages.success(request, f"Matches without the rule: {found['matched_before']:,}, with it: {found['matched_after']:,}. What changes is listed below.")
-        return redirect(reverse("admin:reconciliation_rule_change", args=[object_id]))
+        return back_to(request, "reconciliation_rule_change", object_id)
 
     @action(
         description="Ask to activate", icon="verified_user", permissions=["manage"],
@@ -120,4 +119,4 @@ class RuleAdmin(PayosModelAdmin):
             requested_by=request.user, partner_id=rule.partner_id, title=f"Activate the rule {rule.name}",
         )  # fmt: skip
         messages.success(request, f"Asked as {approval.public_id}.")
-        return redirect(reverse("admin:reconciliation_rule_change", args=[object_id]))
+        return back_to(request, "reconciliation_rule_change", object_id)
