@@ -15,9 +15,7 @@ from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from ingestion import services
-from ingestion.models import (
-    SourceFile,
-)
+from ingestion.models import SourceFile
 from operations import subjects
 from partners.models import Partner
 from payos.kernel import ids
