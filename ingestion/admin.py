@@ -29,6 +29,7 @@ from ingestion.models import (
 from ledger.models import Account
 from payos.kernel import clock, ids
 from payos.kernel.admin import PayosModelAdmin, ReadOnlyModelAdmin, needs, pretty
+from payos.kernel.formrows import SettingsField
 from payos.kernel.forms import DialogForm, ReasonForm
 from payos.kernel.money import display as show_money
 
@@ -201,6 +202,17 @@ class SourceAdmin(PayosModelAdmin):
         return redirect(reverse("admin:ingestion_source_change", args=[object_id]))
 
 
+# What a connector understands, offered while its settings are written.
+CONNECTOR_SETTINGS = {
+    "path": "Folder with the files", "pattern": "Names to take, such as *.csv", "after": "What happens to a file that was read: keep, archive or delete",
+    "quiet_seconds": "How long a file must not have changed", "host": "Name of the server", "port": "If it is not the usual one", "user": "Name to sign in with",
+    "host_key": "The server's public key", "timeout": "Seconds", "tls": "no: a mailbox without encryption", "mailbox": "INBOX if not named",
+    "sender": "Only mails from there, such as *@bank.example", "subject": "Only mails whose subject fits", "url": "Address to fetch", "auth": "none, basic, bearer or header",
+    "header": "Name of the header that carries the secret", "params": "Query parameters as JSON", "items_path": "Where the rows are in the answer",
+    "cursor_path": "Where the next page's mark is", "cursor_param": "Parameter that carries the mark", "name": "Name of the file that is made",
+}  # fmt: skip
+
+
 class ConnectorForm(forms.ModelForm):
     """The secret is written here and never shown again; left empty it stays as it is."""
 
@@ -208,8 +220,15 @@ class ConnectorForm(forms.ModelForm):
     new_secret = forms.CharField(required=False, widget=UnfoldAdminTextInputWidget(attrs={"type": "password", "autocomplete": "off"}),
                                  help_text="Password, private key or token. Empty: keep what is there.")  # fmt: skip
 
+    config = SettingsField(
+        required=False, label="Settings", label_name="Setting", hint="such as path", offers=tuple(CONNECTOR_SETTINGS.items()),
+        help_text="One a row; no secrets. Folder: path. SFTP: host, user, host_key, path. Mailbox: host, user. HTTP: url. "
+        "All others have a usual value: pattern, after, port, timeout, quiet_seconds, mailbox, sender, subject, auth, header, items_path, cursor_path, cursor_param.",
+    )  # fmt: skip
+
     class Meta:
         model = Connector
+        labels = {"every_minutes": "Every (minutes)", "alert_after": "Case after (failures in a row)"}
         fields = ["partner", "name", "kind", "config", "format", "profile_name", "every_minutes", "alert_after", "active"]
 
     def save(self, commit: bool = True) -> Any:
