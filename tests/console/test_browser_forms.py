@@ -22,7 +22,7 @@ def test_the_name_of_a_chosen_file_lands_in_no_other_field(sign_in: Any, tmp_pat
     page = sign_in("operator")
     page.goto("/admin/ingestion/sourcefile/upload")
     page.set_input_files("input[type=file]", str(path))
-    assert page.input_value("input[name=format]") == ""
+    assert page.input_value("[name=format]") == ""
     page.click("button:has-text('Upload and read')")
     page.wait_for_url("**/change/**")
     with tenancy.platform_scope():
