@@ -16,25 +16,7 @@ from ingestion.admin.files import format_choices, profile_choices
 from ingestion.connectors import KINDS
 from ingestion.connectors.settings import Setting, merged, settings_of
 from ingestion.models import Connector
-
-
-class PairsField(forms.CharField):
-    """A mapping written a pair a line."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(widget=UnfoldAdminTextareaWidget(attrs={"rows": 3, "class": "font-mono"}), **options)
-
-    def clean(self, value: Any) -> dict[str, str]:
-        found: dict[str, str] = {}
-        for number, line in enumerate(filter(str.strip, super().clean(value).splitlines()), 1):
-            name, mark, text = line.partition("=")
-            if not mark or not name.strip():
-                raise forms.ValidationError(f"Line {number} is no name = value: {line.strip()[:60]}")
-            found[name.strip()] = text.strip()
-        return found
-
-    def prepare_value(self, value: Any) -> Any:
-        return "\n".join(f"{name} = {text}" for name, text in value.items()) if isinstance(value, dict) else value
+from payos.kernel.formrows import FactsField
 
 
 def field_of(setting: Setting) -> forms.Field:
@@ -44,7 +26,7 @@ def field_of(setting: Setting) -> forms.Field:
     if setting.whole:
         least, most = setting.whole
         return forms.IntegerField(min_value=least, max_value=most, widget=UnfoldAdminIntegerFieldWidget, **common)
-    return PairsField(**common) if setting.pairs else forms.CharField(max_length=2_000, widget=UnfoldAdminTextInputWidget, **common)
+    return FactsField(**common) if setting.pairs else forms.CharField(max_length=2_000, widget=UnfoldAdminTextInputWidget, **common)
 
 
 class ConnectorForm(forms.ModelForm):

@@ -28,7 +28,7 @@ class Polling:
         Setting("auth", "Shows who we are by", choices=(("none", "Nothing"), ("bearer", "Bearer token"), ("basic", "User and password"), ("header", "A header of its own"))),
         Setting("user", "User", "For user and password."),
         Setting("header", "Header", "For a header of its own: X-Api-Key"),
-        Setting("params", "Parameters", "One a line: type = settled", pairs=True),
+        Setting("params", "Parameters", "Sent with each request, such as type with the value settled.", pairs=True),
         Setting("cursor_path", "Where the next cursor stands", "In the JSON, with dots: meta.next. Empty: the answer is one file."),
         Setting("cursor_param", "Parameter of the cursor", "What the next page is asked for by: starting_after"),
         Setting("items_path", "Where the rows stand", "In the JSON, with dots. Empty: data."),

@@ -20,7 +20,7 @@ class Setting:
     required: bool = False
     whole: tuple[int, int] | None = None  # a whole number between
     choices: tuple[tuple[str, str], ...] = ()  # the first is what holds when nothing is chosen
-    pairs: bool = False  # name = value, one a line
+    pairs: bool = False  # names with values
     check: Callable[[str], str] | None = None
 
 

@@ -49,8 +49,8 @@ def test_what_is_wrong_is_said_beside_its_field(admin: Any) -> None:
     assert "alone" in said["set_host"][0] and "no public key" in said["set_host_key"][0] and "65535" in said["set_port"][0]
     said = faults(admin.post(reverse(ADD), {**COMMON, "kind": "http", "set_url": "https://us:secret@bank.example/r", "set_auth": "basic"}))
     assert "secret below" in said["set_url"][0] and said["set_user"] and said["new_secret"]
-    said = faults(admin.post(reverse(ADD), {**COMMON, "kind": "http", "set_url": "https://bank.example/r", "set_params": "type settled"}))
-    assert "Line 1" in said["set_params"][0]
+    said = faults(admin.post(reverse(ADD), {**COMMON, "kind": "http", "set_url": "https://bank.example/r", "set_params-0-name": "type"}))
+    assert said["set_params"] == ["Row 1: the value is missing."]
     said = faults(admin.post(reverse(ADD), {**COMMON, "kind": "imap"}))
     assert set(said) == {"set_host", "set_user"}
     assert not Connector.objects.exists()
@@ -78,6 +78,15 @@ def test_a_private_key_keeps_its_lines_and_an_edit_keeps_the_rest(admin: Any) ->
     assert connector.config["port"] == 2222 and connector.config["note"] == "by phone" and "pattern" not in connector.config
     assert "PRIVATE KEY" in connector.secret and (connector.kind, connector.format) == ("sftp", "camt.053")
     assert "format" in faults(admin.post(change, {**form, "format": "papyrus"}))
+
+
+def test_parameters_are_rows(admin: Any) -> None:
+    rows = {"set_params-0-name": "type", "set_params-0-value": "settled", "set_params-2-name": "limit", "set_params-2-value": "100"}
+    assert admin.post(reverse(ADD), {**COMMON, "kind": "http", "set_url": "https://bank.example/r", "set_timeout": "5", **rows}).status_code == 302
+    connector = Connector.objects.get()
+    assert connector.config == {"url": "https://bank.example/r", "timeout": 5, "params": {"type": "settled", "limit": "100"}}
+    shown = admin.get(reverse("admin:ingestion_connector_change", args=[connector.pk])).content.decode()
+    assert 'value="settled"' in shown
 
 
 def test_its_page_tells_what_it_did_and_who_may_only_look_sees_the_settings(admin: Any, tmp_path: Any, client: Any) -> None:
