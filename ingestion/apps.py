@@ -11,5 +11,6 @@ class IngestionConfig(AppConfig):
         from payos.kernel import metrics as kernel_metrics
 
         kernel_metrics.source(metrics.samples)
+        kernel_metrics.known(metrics.WORDS)
         case_actions.register()
         demo.register(demo_data.fill)

@@ -11,6 +11,18 @@ from ingestion.models import StagingProcessLog, WebhookStat
 from payos.kernel import clock
 from payos.kernel.metrics import Sample
 
+WORDS = {
+    "payos_staging_backlog": ("Staging rows waiting", "rows"),
+    "payos_staging_processed_hour": ("Payments recorded from staging in the last hour", "payments"),
+    "payos_staging_errors_hour": ("Staging rows rejected in the last hour", "rows"),
+    "payos_webhook_p95_ms": ("Answer time of payment webhooks (95 of 100)", "milliseconds"),
+    "payos_dedup_hit_rate": ("References found in a cache", "share"),
+    "payos_payment_partition_days_left": ("Days until payments lie in no month's partition", "days"),
+    "payos_payment_default_rows": ("Payments in no month's partition", "payments"),
+    "payos_payment_partition_fill": ("Fill of the largest month's partition", "share"),
+    "payos_webhook_in_today": ("Payment webhooks received today", "messages"),
+}
+
 
 def samples() -> Iterator[Sample]:
     from ingestion import dedup, stats

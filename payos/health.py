@@ -46,11 +46,15 @@ def _redis() -> None:
     redis.client().ping()
 
 
-def _migrations() -> None:
+def missing_migrations() -> int:
     executor = MigrationExecutor(connections["default"])
-    missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    return len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+
+
+def _migrations() -> None:
+    missing = missing_migrations()
     if missing:
-        raise RuntimeError(f"{len(missing)} migrations are not applied: run `manage.py migrate`")
+        raise RuntimeError(f"{missing} migrations are not applied: run `manage.py migrate`")
 
 
 def _alive(kind: str) -> Callable[[], dict[str, Any]]:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import psycopg
 import pytest
 from django.conf import settings
@@ -27,6 +28,9 @@ REFERENCE_TABLES = {"django_migrations", "django_content_type", "auth_permission
 def pytest_configure(config: pytest.Config) -> None:
     # A password costs half a second to hash, as it should; tests make hundreds.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    # The same examples each time, and no clock: a busy machine fails no test.
+    hypothesis.settings.register_profile("payos", derandomize=True, deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+    hypothesis.settings.load_profile("payos")
 
 
 def superuser_url(database: str = "postgres") -> str:

@@ -12,3 +12,4 @@ class WebhooksConfig(AppConfig):
         outbox.subscribe("*", fanout.fan_out)
         case_actions.register()
         metrics.source(selectors.metrics_source)
+        metrics.known(selectors.METRIC_WORDS)

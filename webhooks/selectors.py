@@ -123,6 +123,19 @@ def summary() -> dict[str, Any]:
         return dict(zip(names, cursor.fetchone(), strict=True))
 
 
+METRIC_WORDS = {
+    "payos_webhooks_backlog": ("Webhook deliveries owed", "deliveries"),
+    "payos_webhooks_oldest_due_seconds": ("Wait of the oldest webhook delivery due", "seconds"),
+    "payos_webhooks_dead": ("Webhook dead letters", "deliveries"),
+    "payos_webhooks_endpoints_failing": ("Webhook endpoints that fail", "endpoints"),
+    "payos_webhooks_endpoints_disabled": ("Webhook endpoints switched off", "endpoints"),
+    "payos_webhooks_success_rate": ("Webhook attempts that succeeded in the last hour", "share"),
+    "payos_webhooks_endpoint_backlog": ("Deliveries owed to one endpoint", "deliveries"),
+    "payos_webhooks_endpoint_success_rate": ("One endpoint's attempts that succeeded", "share"),
+    "payos_webhooks_endpoint_p95_seconds": ("One endpoint's answer time (95 of 100)", "seconds"),
+}
+
+
 def metrics_source() -> Iterator[Sample]:
     total = summary()
     yield "payos_webhooks_backlog", "Deliveries that are owed (counted up to 10000).", {}, float(total["backlog"])

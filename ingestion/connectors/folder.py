@@ -9,13 +9,24 @@ from pathlib import Path
 from typing import Any
 
 from ingestion.connectors.base import LARGEST, ConnectorError, Found, after, needed
+from ingestion.connectors.settings import Setting, after_reading, pattern, whole_path
 
 PARTIAL = (".part", ".partial", ".tmp", ".filepart", ".crdownload")
 QUIET_SECONDS = 5.0
 
 
 class Folder:
-    """{"path", "pattern"?, "after"?: keep|archive|delete, "quiet_seconds"?}. Files still being written are left alone."""
+    """Files still being written are left alone."""
+
+    TITLE = "Folder"
+    ABOUT = "Files that others put into a folder that this machine can see: a drop folder, a mounted share."
+    SECRET = ""
+    SETTINGS = (
+        Setting("path", "Folder", "The whole path, as the worker sees it: /srv/bank/in", required=True, check=whole_path),
+        pattern("Files"),
+        after_reading(),
+        Setting("quiet_seconds", "Seconds of rest", "A file that changed less than so long ago may still be growing and waits. Empty: 5.", whole=(0, 3_600)),
+    )
 
     def __init__(self, config: dict[str, Any], secret: str, checkpoint: dict[str, Any]) -> None:
         self.path = Path(needed(config, "path")[0])
@@ -52,12 +63,17 @@ class Folder:
 
     def done(self, found: Found, quarantined: bool) -> None:
         file = self.path / Path(found.key).name
-        if quarantined or self.after == "archive":
-            target = self.path / ("quarantine" if quarantined else "archive")
-            target.mkdir(exist_ok=True)
-            file.replace(target / file.name)
-        elif self.after == "delete":
-            file.unlink(missing_ok=True)
+        try:
+            if quarantined or self.after == "archive":
+                target = self.path / ("quarantine" if quarantined else "archive")
+                target.mkdir(exist_ok=True)
+                file.replace(target / file.name)
+            elif self.after == "delete":
+                file.unlink(missing_ok=True)
+        except OSError as error:
+            # What was to stay where it is stays there too when it cannot be read; the file's own page says so.
+            if self.after != "keep":
+                raise ConnectorError(f"{found.name} was read, but cannot be moved out of {self.path}: {error.strerror}") from error
 
     def checkpoint(self) -> dict[str, Any]:
         return {}

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ingestion.connectors.base import LARGEST, ConnectorError, Found, needed
+from ingestion.connectors.settings import Setting, bare_host, pattern, whole_path
 
 log = logging.getLogger("payos.ingestion")
 SIZE = re.compile(rb"RFC822\.SIZE (\d+)")
@@ -22,10 +23,21 @@ LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
 class Mailbox:
-    """{"host", "port"?, "user", "mailbox"?, "sender"?, "subject"?, "pattern"?, "ca_file"?}. Patterns may hold * and ?.
+    """The sender is held against the address and never against the name beside it, which anybody may write."""
 
-    The sender is held against the address and never against the name beside it, which anybody may write.
-    """
+    TITLE = "Mailbox"
+    ABOUT = "Attachments of the mails that a bank sends, chosen by sender and subject, over IMAP. Mails are not changed."
+    SECRET = "Password of the mailbox"
+    SETTINGS = (
+        Setting("host", "Server", "Name or address: imap.mail.example", required=True, check=bare_host),
+        Setting("port", "Port", "Empty: 993.", whole=(1, 65_535)),
+        Setting("user", "User", required=True),
+        Setting("mailbox", "Mailbox", "Empty: INBOX."),
+        Setting("sender", "Sender", "An address or a part of one, with * and ?: *@bank.example. Empty: anybody."),
+        Setting("subject", "Subject", "A part of it, with * and ?: account statement. Empty: any."),
+        pattern("Attachments"),
+        Setting("ca_file", "Authority of its certificate", "Path of a PEM file, for a server with a certificate of its own house. Empty: the usual authorities.", check=whole_path),
+    )
 
     def __init__(self, config: dict[str, Any], secret: str, checkpoint: dict[str, Any]) -> None:
         self.host, self.user = needed(config, "host", "user")

@@ -11,14 +11,30 @@ from urllib.parse import urlsplit
 import httpx
 
 from ingestion.connectors.base import LARGEST, ConnectorError, Found, needed
+from ingestion.connectors.settings import Setting, web_address
 from payos.kernel import http
 
 MOST_PAGES = 500
 
 
 class Polling:
-    """{"url", "auth"?: none|bearer|basic|header, "user"?, "header"?, "params"?, "cursor_param"?, "cursor_path"?, "items_path"?,
-    "name"?}. With a cursor path the answer is JSON pages; without one it is one file."""
+    """With a cursor path the answer is JSON pages; without one it is one file."""
+
+    TITLE = "HTTP"
+    ABOUT = "A report that a processor serves at an address: one file, or JSON page by page from where the last run stopped."
+    SECRET = "Token, password or key"
+    SETTINGS = (
+        Setting("url", "Address", "https://api.processor.example/v1/report", required=True, check=web_address),
+        Setting("auth", "Shows who we are by", choices=(("none", "Nothing"), ("bearer", "Bearer token"), ("basic", "User and password"), ("header", "A header of its own"))),
+        Setting("user", "User", "For user and password."),
+        Setting("header", "Header", "For a header of its own: X-Api-Key"),
+        Setting("params", "Parameters", "Sent with each request, such as type with the value settled.", pairs=True),
+        Setting("cursor_path", "Where the next cursor stands", "In the JSON, with dots: meta.next. Empty: the answer is one file."),
+        Setting("cursor_param", "Parameter of the cursor", "What the next page is asked for by: starting_after"),
+        Setting("items_path", "Where the rows stand", "In the JSON, with dots. Empty: data."),
+        Setting("name", "Name of the file", "Empty: report."),
+        Setting("timeout", "Patience in seconds", "Empty: 30.", whole=(1, 600)),
+    )
 
     def __init__(self, config: dict[str, Any], secret: str, checkpoint: dict[str, Any]) -> None:
         (self.url,) = needed(config, "url")

@@ -10,11 +10,27 @@ from typing import Any
 
 from ingestion.connectors.base import LARGEST, ConnectorError, Found, after, needed
 from ingestion.connectors.folder import PARTIAL, QUIET_SECONDS
+from ingestion.connectors.settings import Setting, after_reading, bare_host, pattern, public_key
 from payos.kernel import sftp
 
 
 class Sftp:
-    """{"host", "port"?, "user", "host_key", "path", "pattern"?, "after"?}; the secret is a password or a private key."""
+    """The key of the server is pinned: another one there is an attack until somebody has found out why."""
+
+    TITLE = "SFTP"
+    ABOUT = "Files on a server of the bank or processor, over SSH with its key pinned."
+    SECRET = "Password, or the private key with its BEGIN and END lines"
+    SETTINGS = (
+        Setting("host", "Server", "Name or address: sftp.bank.example", required=True, check=bare_host),
+        Setting("port", "Port", "Empty: 22.", whole=(1, 65_535)),
+        Setting("user", "User", required=True),
+        Setting("host_key", "Key of the server", "Its kind and text: ssh-ed25519 AAAA... The command ssh-keyscan prints it; compare it with what the bank gave you.", required=True, check=public_key),
+        Setting("path", "Folder", "On the server: /out/statements", required=True),
+        pattern("Files"),
+        after_reading(),
+        Setting("quiet_seconds", "Seconds of rest", "A file that changed less than so long ago may still be growing and waits. Empty: 5.", whole=(0, 3_600)),
+        Setting("timeout", "Patience in seconds", "For each step. Empty: 60.", whole=(1, 600)),
+    )
 
     def __init__(self, config: dict[str, Any], secret: str, checkpoint: dict[str, Any]) -> None:
         self.host, self.user, self.host_key, self.path = needed(config, "host", "user", "host_key", "path")
@@ -69,14 +85,31 @@ class Sftp:
             if quarantined or self.after == "archive":
                 target = self._at("quarantine" if quarantined else "archive")
                 await client.makedirs(target, exist_ok=True)
-                await client.posix_rename(self._at(found.key), f"{target}/{PurePosixPath(found.key).name}")
+                await _move(client, self._at(found.key), f"{target}/{PurePosixPath(found.key).name}")
             elif self.after == "delete":
                 await client.remove(self._at(found.key))
 
-        self._run(work)
+        try:
+            self._run(work)
+        except ConnectorError as error:
+            # What was to stay where it is stays there too when it cannot be read; the file's own page says so.
+            if self.after != "keep":
+                raise ConnectorError(f"{found.name} was read, but cannot be moved out of {self.path}: {error}") from error
 
     def checkpoint(self) -> dict[str, Any]:
         return {}
 
     def close(self) -> None:
         self.session.close()
+
+
+async def _move(client: Any, source: str, target: str) -> None:
+    """Over a file of that name where the server can do that in one step; servers that cannot get the two steps of old."""
+    import asyncssh
+
+    try:
+        await client.posix_rename(source, target)
+    except asyncssh.SFTPOpUnsupported:
+        if await client.exists(target):
+            await client.remove(target)
+        await client.rename(source, target)

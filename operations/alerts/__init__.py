@@ -8,6 +8,6 @@ Start reading at `evaluate.py`, then `channels.py` for what goes over the wire.
 
 from operations.alerts.channels import Answer
 from operations.alerts.deliver import deliver, test_channel
-from operations.alerts.evaluate import acknowledge, evaluate
+from operations.alerts.evaluate import acknowledge, evaluate, matching, samples
 
-__all__ = ["Answer", "acknowledge", "deliver", "evaluate", "test_channel"]
+__all__ = ["Answer", "acknowledge", "deliver", "evaluate", "matching", "samples", "test_channel"]

@@ -13,6 +13,7 @@ from django.db.models import Q
 from operations.models import Alert, AlertNotice, AlertRule, MetricSample
 from operations.models.alert import AlertState, Condition, RuleSource
 from operations.models.case import Severity
+from operations.templatetags.payos import spoken
 from payos.kernel import clock, locks, metrics, sqlfile, tenancy
 from payos.kernel.fsm import take
 
@@ -33,15 +34,15 @@ def evaluate() -> int:
         if not locks.try_advisory_xact_lock("alerts:evaluate"):
             return 0
         rules = list(AlertRule.objects.filter(enabled=True).prefetch_related("channels", "escalation"))
-        samples = _samples() if any(rule.source == RuleSource.METRIC for rule in rules) else []
+        read = samples() if any(rule.source == RuleSource.METRIC for rule in rules) else []
         for rule in rules:
-            _judge(rule, list(_seen(rule, samples)))
+            _judge(rule, list(_seen(rule, read)))
         _resolve_disabled()
         _forget_samples()
         return Alert.objects.exclude(state=AlertState.RESOLVED).count()
 
 
-def _samples() -> list[metrics.Sample]:
+def samples() -> list[metrics.Sample]:
     found: list[metrics.Sample] = []
     for function in metrics._sources:
         with transaction.atomic():
@@ -49,33 +50,53 @@ def _samples() -> list[metrics.Sample]:
     return found
 
 
+def matching(samples: list[metrics.Sample], metric: str, labels: dict[str, Any]) -> list[metrics.Sample]:
+    """The samples of a metric that carry the labels."""
+    wanted = {str(key): str(value) for key, value in labels.items()}
+    return [one for one in samples if one[0] == metric and all(one[2].get(key) == text for key, text in wanted.items())]
+
+
 def _seen(rule: AlertRule, samples: list[metrics.Sample]) -> Iterator[Seen]:
     if rule.source == RuleSource.CASES:
         yield from _cases(rule)
         return
-    wanted = {str(key): str(value) for key, value in (rule.labels or {}).items()}
-    now, found = clock.now(), False
-    for name, _, labels, value in samples:
-        if name != rule.metric or any(labels.get(key) != text for key, text in wanted.items()):
-            continue
-        found = True
+    now, title = clock.now(), metrics.title(rule.metric)
+    found = matching(samples, rule.metric, rule.labels or {})
+    for name, _, labels, value in found:
         cause = ",".join(f"{key}={labels[key]}" for key in sorted(labels))[:200]
         where = f" ({cause})" if cause else ""
         if rule.condition == Condition.ABOVE and value > rule.threshold:
-            yield Seen(cause, f"{rule.name}: {name}{where} is {value:g}, above {rule.threshold:g}", value)
+            yield Seen(
+                cause,
+                f"{rule.name}: {title}{where} is {metrics.reading(name, value)}, above {metrics.reading(name, rule.threshold)}",
+                value,
+            )
         elif rule.condition == Condition.BELOW and value < rule.threshold:
-            yield Seen(cause, f"{rule.name}: {name}{where} is {value:g}, below {rule.threshold:g}", value)
+            yield Seen(
+                cause,
+                f"{rule.name}: {title}{where} is {metrics.reading(name, value)}, below {metrics.reading(name, rule.threshold)}",
+                value,
+            )
         elif rule.condition in {Condition.RISES, Condition.ABSENT}:
             MetricSample.objects.create(rule=rule, cause=cause, value=value, at=now)
-            start = MetricSample.objects.filter(rule=rule, cause=cause, at__gte=now - timedelta(minutes=rule.window_minutes))
+            start = MetricSample.objects.filter(
+                rule=rule, cause=cause, at__gte=now - timedelta(minutes=rule.window_minutes)
+            )
             first = start.order_by("at").values_list("value", flat=True).first()
             risen = value - (value if first is None else first)
             if rule.condition == Condition.RISES and risen > rule.threshold:
-                yield Seen(cause, f"{rule.name}: {name}{where} rose by {risen:g} in {rule.window_minutes} min", risen)
+                yield Seen(
+                    cause,
+                    f"{rule.name}: {title}{where} rose by {metrics.reading(name, risen)} in {rule.window_minutes} min",
+                    risen,
+                )
     if rule.condition == Condition.ABSENT and not found:
-        last = MetricSample.objects.filter(rule=rule).order_by("-at").values_list("at", flat=True).first() or rule.created_at
+        last = (
+            MetricSample.objects.filter(rule=rule).order_by("-at").values_list("at", flat=True).first()
+            or rule.created_at
+        )
         if last <= now - timedelta(minutes=rule.window_minutes):
-            yield Seen("", f"{rule.name}: {rule.metric} was not seen for {rule.window_minutes} min", 0)
+            yield Seen("", f"{rule.name}: {title} was not seen for {rule.window_minutes} min", 0)
 
 
 def _cases(rule: AlertRule) -> Iterator[Seen]:
@@ -90,15 +111,17 @@ def _cases(rule: AlertRule) -> Iterator[Seen]:
             },
         )
         rows = cursor.fetchall()
+    if rule.condition == Condition.BELOW and not rows:
+        rows = [(rule.case_kind, 0, None)]  # no case at all is the fewest there can be
     for kind, count, oldest in rows:
-        what = "overdue cases" if rule.overdue_only else "cases"
-        from_on = f"of severity {Severity(rule.case_severity).label} or graver"
-        if rule.condition == Condition.BELOW:
-            hit = count < rule.threshold
-        else:
-            hit = count > rule.threshold
-        if hit:
-            yield Seen(f"cases:{kind}", f"{rule.name}: {count} {what} of kind {kind} {from_on}, the oldest since {oldest:%Y-%m-%d %H:%M} UTC", count)
+        what = f"{'overdue ' if rule.overdue_only else ''}{'case' if count == 1 else 'cases'}{' of kind ' + spoken(kind) if kind else ''}"
+        since = f", the oldest since {oldest:%Y-%m-%d %H:%M} UTC" if oldest else ""
+        if count < rule.threshold if rule.condition == Condition.BELOW else count > rule.threshold:
+            yield Seen(
+                f"cases:{kind}",
+                f"{rule.name}: {count:,} {what} of severity {Severity(rule.case_severity).label} or graver{since}",
+                count,
+            )
 
 
 def _judge(rule: AlertRule, seen: list[Seen]) -> None:
@@ -113,7 +136,12 @@ def _judge(rule: AlertRule, seen: list[Seen]) -> None:
     }
     for one in seen:
         alert = known.pop(one.cause, None) or Alert(rule=rule, cause=one.cause, severity=rule.severity, since=now)
-        alert.summary, alert.value, alert.severity, alert.last_seen_at = one.summary[:300], one.value, rule.severity, now
+        alert.summary, alert.value, alert.severity, alert.last_seen_at = (
+            one.summary[:300],
+            one.value,
+            rule.severity,
+            now,
+        )
         if alert.state == AlertState.PENDING and now - alert.since >= timedelta(minutes=rule.for_minutes):
             take(alert, "fire")
         alert.save()
@@ -127,7 +155,11 @@ def _tell(rule: AlertRule, alert: Alert, now: datetime) -> None:
     if alert.told_at is None:
         _notice(rule, alert, "trigger", rule.channels.all(), 0)
         alert.told_at = now
-    elif alert.state == AlertState.FIRING and rule.repeat_minutes and now - alert.told_at >= timedelta(minutes=rule.repeat_minutes):
+    elif (
+        alert.state == AlertState.FIRING
+        and rule.repeat_minutes
+        and now - alert.told_at >= timedelta(minutes=rule.repeat_minutes)
+    ):
         assert alert.fired_at is not None
         period = int((now - alert.fired_at).total_seconds() // (rule.repeat_minutes * 60))
         _notice(rule, alert, "repeat", rule.channels.all(), period)
@@ -152,7 +184,10 @@ def _over(rule: AlertRule, alert: Alert) -> None:
     # What still waits in quiet hours has lost its point.
     AlertNotice.objects.filter(alert=alert, state="waiting", attempts=0).delete()
     if told:
-        reached = [notice.channel for notice in alert.notices.select_related("channel").distinct("channel_id").order_by("channel_id")]
+        reached = [
+            notice.channel
+            for notice in alert.notices.select_related("channel").distinct("channel_id").order_by("channel_id")
+        ]
         _notice(rule, alert, "resolve", reached, 0)
 
 

@@ -11,4 +11,5 @@ class KernelConfig(AppConfig):
         from payos.kernel import metrics
 
         metrics.source(metrics.kernel_source)
+        metrics.known(metrics.KERNEL_WORDS)
         metrics.register()

@@ -23,12 +23,36 @@ log = logging.getLogger("payos.metrics")
 # (name, help, labels, value)
 Sample = tuple[str, str, dict[str, str], float]
 _sources: list[Callable[[], Iterable[Sample]]] = []
+# name -> (what it is in a few words, its unit): for people who choose a metric or read an alert
+_known: dict[str, tuple[str, str]] = {}
 
 
 def source(function: Callable[[], Iterable[Sample]]) -> Callable[[], Iterable[Sample]]:
     if function not in _sources:
         _sources.append(function)
     return function
+
+
+def known(words: dict[str, tuple[str, str]]) -> None:
+    """Say in words what an app's gauges are; also those that have no sample now."""
+    _known.update(words)
+
+
+def catalogue() -> dict[str, tuple[str, str]]:
+    return dict(_known)
+
+
+def title(name: str) -> str:
+    return _known[name][0] if name in _known else name
+
+
+def reading(name: str, value: float) -> str:
+    """A value with its unit: `75 s`, `2.5 %`."""
+    unit = _known[name][1] if name in _known else ""
+    if unit == "share":
+        return f"{value * 100:g} %"
+    short = {"seconds": "s", "milliseconds": "ms"}.get(unit, unit)
+    return f"{value:,g} {short}".strip() if unit in {"seconds", "milliseconds", "days"} else f"{value:,g}"
 
 
 class FromDatabase(Collector):
@@ -62,6 +86,18 @@ def register() -> None:
     if not getattr(REGISTRY, "_payos_registered", False):
         REGISTRY.register(FromDatabase())
         REGISTRY._payos_registered = True  # type: ignore[attr-defined]
+
+
+KERNEL_WORDS = {
+    "payos_outbox_unhandled": ("Events not handled yet", "events"),
+    "payos_outbox_lag_seconds": ("Age of the oldest event not handled yet", "seconds"),
+    "payos_outbox_unpublished": ("Events not published yet", "events"),
+    "payos_outbox_parked": ("Events set aside because a handler keeps failing", "events"),
+    "payos_publish_failure_ratio": ("Events of the last hour not published in time", "share"),
+    "payos_database_connections_ratio": ("Database connections in use", "share"),
+    "payos_breaker_open": ("Circuit breaker open", "1 or 0"),
+    "payos_heartbeat_age_seconds": ("Silence of a process", "seconds"),
+}
 
 
 def kernel_source() -> Iterator[Sample]:

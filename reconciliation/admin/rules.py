@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from django import forms
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from unfold.decorators import action, display
-from unfold.widgets import UnfoldAdminTextInputWidget
 
 from operations.services import request_approval
 from payos.kernel import ids
@@ -18,39 +16,9 @@ from payos.kernel.errors import Problem
 from payos.kernel.forms import DialogForm, ReasonForm
 from reconciliation import selectors, services
 from reconciliation.admin.parts import back_to, may_work
-from reconciliation.matching.rules import OPERATORS
-from reconciliation.matching.spec import FIELDS
+from reconciliation.admin.rule_form import RuleForm, condition_words
 from reconciliation.models import Rule
 from settlement.admin.html import table
-
-
-class RuleForm(forms.ModelForm):
-    class Meta:
-        model = Rule
-        fields = ["partner", "account", "name", "priority", "side", "action", "conditions", "reason"]
-        widgets = {"name": UnfoldAdminTextInputWidget}
-        help_texts = {
-            "conditions": "All of them must hold. For example "
-            '[{"field": "description", "operator": "contains", "value": "INTEREST"}]. '
-            f"Fields: {', '.join(FIELDS)}. Operators: {', '.join(OPERATORS)}; for amount_minor and day equals, at_least and at_most.",
-            "reason": "Kept with every line that the rule meets.",
-            "priority": "The lowest number comes first.",
-        }
-
-    def clean_conditions(self) -> Any:
-        from reconciliation.matching.spec import Condition, SpecError
-
-        conditions = self.cleaned_data["conditions"]
-        try:
-            for condition in conditions:
-                Condition(condition["field"], condition["operator"], str(condition["value"]))
-        except (KeyError, TypeError) as error:
-            raise forms.ValidationError(f"Each condition has field, operator and value ({error} is missing).") from error
-        except SpecError as error:
-            raise forms.ValidationError(str(error)) from error
-        if not conditions:
-            raise forms.ValidationError("A rule needs at least one condition, or it would meet every line.")
-        return conditions
 
 
 @admin.register(Rule)
@@ -62,9 +30,18 @@ class RuleAdmin(PayosModelAdmin):
     search_fields = ["name"]
     search_help_text = "Name of the rule"
     empty_words = "Write one here, or let the workbench propose one from a match made by hand."
-    readonly_fields = ["show_trial"]
+    readonly_fields = ["show_trial", "show_conditions"]
     fields = ["partner", "account", "name", "priority", "side", "action", "conditions", "reason", "show_trial"]
     actions_detail = ["dry_run", "ask_activation"]
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        if obj is None or self.has_change_permission(request, obj):
+            return self.fields
+        return ["show_conditions" if name == "conditions" else name for name in self.fields]
+
+    @display(description="All of these hold")
+    def show_conditions(self, rule: Rule) -> Any:
+        return format_html_join("", "<div>{}</div>", [(condition_words(one, rule),) for one in rule.conditions])
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         # What was active is history: a change is a new version.

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import psycopg
@@ -28,8 +29,12 @@ WORK = (
     " recon_known_e recon_token recon_crowded recon_same recon_chosen recon_bag recon_bag_row recon_bag_sum"
     " recon_bag_hit recon_bag_item recon_bag_kept recon_crowd recon_near recon_asked recon_claimed_key recon_claimed recon_scored recon_word recon_word_use recon_hint recon_hinted recon_bunch_item"
     " recon_bunch recon_bunch_total recon_line recon_bunch_hit recon_bunch_sure recon_bunch_row recon_bunch_all recon_bunch_no recon_bunch_offer recon_left recon_unsettled recon_double"
-    " recon_type_i recon_type_e recon_whole recon_batch recon_told recon_rest_i recon_rest_e recon_block recon_tie recon_found recon_part recon_cluster recon_twin recon_deferred"
+    " recon_type_i recon_type_e recon_whole recon_batch recon_told recon_rest_i recon_rest_e recon_like recon_hot recon_hot_name recon_hot_row recon_block recon_tie recon_found recon_part recon_cluster recon_twin recon_deferred"
 ).split()
+
+
+SIDE_I = {"letter": "i", "upper": "I", "side": "internal"}
+SIDE_E = {"letter": "e", "upper": "E", "side": "external"}
 
 
 def nothing(_: str) -> None:
@@ -55,27 +60,54 @@ class Run:
         connection: psycopg.Connection,
         spec: Spec,
         progress: Callable[[str], None],
-        shared: bool = False,
-        settled: Callable[[], None] | None = None,
+        helper: psycopg.Connection | None = None,
+        settled: Callable[[str], None] | None = None,
     ) -> None:
         self.connection = connection
         self.spec = spec
         self.progress = progress
         self.result = Result()
-        self.shared = shared
+        self.helper = helper
+        self.shared = helper is not None
         self.settled = settled
         self.ignores = False
         self.scorer: Scorer | None = None
-        self.texts = Texts(spec, {}, shared)
+        self.texts = Texts(spec, {}, self.shared)
 
     def sql(self, name: str, **more: str) -> None:
         self.connection.execute(self.texts(name, **more))  # type: ignore[arg-type]
 
+    def both(self, name: str, one: dict[str, str], other: dict[str, str]) -> None:
+        """The same step for the two sides, or for two halves of the rows: in two sessions where there are two."""
+        if self.helper is None:
+            self.sql(name, **one)
+            self.sql(name, **other)
+            return
+        # The other session sees what is committed. Each has a processor, so neither asks for helpers of its own.
+        self.connection.execute("SET max_parallel_workers_per_gather = 0")
+        self.connection.commit()
+        with ThreadPoolExecutor(1) as pool:
+            theirs = pool.submit(self.helper.execute, self.texts(name, **other))  # type: ignore[arg-type]
+            self.sql(name, **one)
+            theirs.result()
+        self.connection.execute(f"SET max_parallel_workers_per_gather = {scratch.processes()}")  # type: ignore[arg-type]
+
+    def sides(self, name: str) -> None:
+        self.both(name, SIDE_I, SIDE_E)
+
+    def settle(self, part: str) -> None:
+        """Nothing takes these matches back: they may be written out while the run goes on."""
+        if self.settled and not any(rule.action == "suggest" for rule in self.spec.rules):
+            self.connection.commit()
+            self.settled(part)
+
     def tune(self, setting: str, value: str) -> None:
-        """For this transaction; a run in a schema of its own commits on its way, and its session ends with it."""
+        """For this transaction; a run in a schema of its own commits on its way, and its sessions end with it."""
         word = "" if self.shared else "LOCAL "
         value = value if value == "DEFAULT" else f"'{value}'"
-        self.connection.execute(f"SET {word}{setting} = {value}")  # type: ignore[arg-type]
+        for session in (self.connection, self.helper):
+            if session is not None:
+                session.execute(f"SET {word}{setting} = {value}")  # type: ignore[arg-type]
 
     def count(self, table: str) -> int:
         row = self.connection.execute(f"SELECT count(*) FROM {table}").fetchone()  # type: ignore[arg-type]  # nosec B608 # table names of the engine itself
@@ -100,11 +132,15 @@ class Run:
         # Every join is a hash join, so the planner needs sizes and not distributions: a small sample tells them.
         self.tune("default_statistics_target", "10")
         if self.shared:
+            # Nothing of this outlives the run, so no commit has to wait for the disk.
+            self.tune("synchronous_commit", "off")
             self.tune("max_parallel_workers_per_gather", str(scratch.processes()))
             # A row costs far more here (regular expressions, hashes) than Postgres reckons, so two processes always pay.
             self.tune("parallel_setup_cost", "0")
             self.tune("parallel_tuple_cost", "0")
             self.tune("min_parallel_table_scan_size", "2MB")
+        if self.helper is not None:
+            self.helper.execute("SET max_parallel_workers_per_gather = 0")
         run("ANALYZE recon_internal")
         run("ANALYZE recon_external")
         self.sql("functions.sql")
@@ -123,10 +159,9 @@ class Run:
 
     def exact(self) -> None:
         heed = {f"heed_{letter}": self.heed(letter, letter) for letter in "ie"}
+        self.sides("repeated.sql")
         self.sql("exact.sql", level_one="true" if 1 in self.spec.levels else "false", **heed)
-        if self.settled and not any(rule.action == "suggest" for rule in self.spec.rules):
-            self.connection.commit()
-            self.settled()
+        self.settle("exact")
 
     def heed(self, letter: str, alias: str) -> str:
         """What a rule takes out of the run stays out; most runs have no such rule and need not ask for each row."""
@@ -135,21 +170,24 @@ class Run:
         return f"AND NOT EXISTS (SELECT FROM recon_ignored g WHERE g.side = '{letter.upper()}' AND g.rid = {alias}.rid)"  # nosec B608 # a letter and an alias of the engine itself
 
     def rest(self) -> None:
-        for side, letter in (("internal", "i"), ("external", "e")):
-            self.sql("rest.sql", side=side, letter=letter, heed=self.heed(letter, "o"))
+        self.both("rest.sql", SIDE_I | {"heed": self.heed("i", "o")}, SIDE_E | {"heed": self.heed("e", "o")})
         if 4 in self.spec.levels:
             self.sql("batches.sql")
 
     def open_rows(self) -> None:
-        for letter in "ie":
-            self.sql("open.sql", letter=letter)
+        self.sides("open.sql")
 
     def tokens(self) -> None:
-        grams = {f"grams_{letter}": self.texts("grams.sql", letter=letter) for letter in "ie"}
-        parts = {
-            f"parts_{letter}": self.texts("parts.sql", letter=letter, other=other) for letter, other in ("ie", "ei")
-        }
-        self.sql("tokens.sql", **grams, **parts)
+        self.sql("tokens.sql")
+        self.sides("known.sql")
+        self.both("named_in_texts.sql", self.half("rid % 2 = 0"), self.half("rid % 2 <> 0"))
+        self.connection.execute("ANALYZE recon_token")
+
+    def half(self, half: str) -> dict[str, str]:
+        pieces = {f"grams_{letter}": self.texts("grams.sql", letter=letter, half=half) for letter in "ie"}
+        for letter, other in ("ie", "ei"):
+            pieces[f"parts_{letter}"] = self.texts("parts.sql", letter=letter, other=other, half=half)
+        return pieces
 
     def references(self) -> None:
         self.sql("keys.sql")
@@ -173,6 +211,7 @@ class Run:
         if self.count("recon_deferred"):
             self.connection.execute("DELETE FROM recon_deferred")
             self.resolve()
+        self.settle("plain")
 
     def groups(self) -> None:
         self.sql("bags.sql")
@@ -181,8 +220,7 @@ class Run:
             self.sql("close.sql")
 
     def named(self) -> None:
-        for letter in "ie":
-            self.sql("named.sql", letter=letter)
+        self.sides("named.sql")
 
     def similar(self) -> None:
         self.sql("pairs.sql")
@@ -191,12 +229,14 @@ class Run:
         if 3 in self.spec.levels:
             scorer.run()
         self.sql("near_done.sql")
-        if 3 not in self.spec.levels:
-            return
-        for _ in range(ROUNDS):
-            if not scorer.confirm():
-                break
-            self.sql("close.sql")
+        if 3 in self.spec.levels:
+            self.sides("like.sql")
+            self.sql("hot.sql")
+            for _ in range(ROUNDS):
+                if not scorer.confirm():
+                    break
+                self.sql("close.sql")
+        self.settle("similar")
 
     def totals(self) -> None:
         self.sql("totals.sql")
@@ -205,6 +245,9 @@ class Run:
         self.sql("close.sql")
 
     def classify(self) -> None:
+        self.settle("groups")
+        self.sql("left.sql")
+        self.sides("twin.sql")
         self.sql("classify.sql")
         if 3 in self.spec.levels and self.scorer is not None:
             hints.store(self.connection, self.scorer)
@@ -217,7 +260,10 @@ class Run:
         self.sql("classify_rest.sql")
 
     def summarise(self) -> None:
-        self.sql("views.sql")
+        # Only a rule brings rows that were matched by their references among the suggestions and discrepancies.
+        whole = any(rule.action == "suggest" for rule in self.spec.rules)
+        told_i, told_e = ("recon_internal", "recon_external") if whole else ("recon_rest_i", "recon_rest_e")
+        self.sql("views.sql", told_i=told_i, told_e=told_e)
         rules.apply(self.connection, self.spec, self.texts)
         result, run = self.result, self.connection.execute
         result.internal, result.external = self.count("recon_internal"), self.count("recon_external")
@@ -264,14 +310,15 @@ def run(
     spec: Spec,
     progress: Callable[[str], None] = nothing,
     *,
-    shared: bool = False,
-    settled: Callable[[], None] | None = None,
+    helper: psycopg.Connection | None = None,
+    settled: Callable[[str], None] | None = None,
 ) -> Result:
     """Match what `load` has put into recon_internal and recon_external. Call it inside a transaction.
 
-    `shared`: both tables stand in a schema of the run's own (see scratch.py), as will everything else. `settled` is then
-    called as soon as recon_exact is final and committed, so that another session can write it out meanwhile; it is not
-    called where a rule may still take such a match back.
+    `helper`: a second session, where both tables stand in a schema of the run's own (see scratch.py), as will everything
+    else; steps that do the same for both sides go to both sessions. `settled` is then called with the name of a part of
+    the document as soon as its matches are final and committed, so that another session can write it out meanwhile; it
+    is not called where a rule may still take such a match back.
     """
-    assert shared or settled is None, "another session cannot see temporary tables"
-    return Run(connection, spec, progress, shared, settled).go()
+    assert helper is not None or settled is None, "another session cannot see temporary tables"
+    return Run(connection, spec, progress, helper, settled).go()

@@ -1,7 +1,7 @@
 """Streams a finished run as one JSON document; each match is a line of it, and none is held in memory.
 
-Postgres writes whole JSON objects; Python only joins them. The pairs of recon_exact come first, so that a run in a
-schema of its own writes them in a second session while it goes on matching the rest.
+Postgres writes whole JSON objects; Python only joins them. The parts stand in the order in which the levels run, so that
+a run in a schema of its own writes what is settled in another session while it goes on matching the rest.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import psycopg
 
 from payos.kernel import sqlfile
 
-SECTIONS = {"matches": ("plain", "similar", "groups"), "suggestions": ("suggestions",), "discrepancies": ("discrepancies",)}
+SECTIONS = {"matches": ("exact", "plain", "similar", "groups"), "suggestions": ("suggestions",), "discrepancies": ("discrepancies",)}
 JOINED = 1 << 19
 Out = Callable[[bytes], object]
 
@@ -26,31 +26,26 @@ class Writer:
         self.out = out
         self.simple = simple
         self.mark = b""
-        self.begun = False
+        self.written: set[str] = set()
 
-    def begin(self, connection: psycopg.Connection) -> None:
-        """The document's opening and the matches of recon_exact."""
-        self.begun = True
-        self.out(b'{"matches":[')
-        self.mark = b"\n"
-        self._part(connection, "exact")
-
-    def finish(self, connection: psycopg.Connection, summary: Callable[[], dict[str, Any]]) -> None:
-        if not self.begun:
-            self.begin(connection)
-        for section, parts in SECTIONS.items():
-            if section != "matches":
-                self.out(f'"{section}":['.encode())
-                self.mark = b"\n"
-            for part in parts:
-                self._part(connection, part)
-            self.out(b"\n],\n")
-        self.out(b'"summary":' + json.dumps(summary(), sort_keys=True).encode() + b"}\n")
-
-    def _part(self, connection: psycopg.Connection, part: str) -> None:
+    def part(self, connection: psycopg.Connection, part: str) -> None:
+        """One part of a section; the first opens it."""
+        section = next(name for name, parts in SECTIONS.items() if part in parts)
+        if not self.written.intersection(SECTIONS[section]):
+            self.out(f'{"" if self.written else "{"}"{section}":['.encode())
+            self.mark = b"\n"
+        self.written.add(part)
         for text in objects(connection, part, self.simple):
             self.out(self.mark + text)
             self.mark = b",\n"
+
+    def finish(self, connection: psycopg.Connection, summary: Callable[[], dict[str, Any]]) -> None:
+        for parts in SECTIONS.values():
+            for part in parts:
+                if part not in self.written:
+                    self.part(connection, part)
+            self.out(b"\n],\n")
+        self.out(b'"summary":' + json.dumps(summary(), sort_keys=True).encode() + b"}\n")
 
 
 def write(connection: psycopg.Connection, out: Out, summary: Callable[[], dict[str, Any]]) -> None:

@@ -22,6 +22,8 @@ TRANSPOSED = (
 SHARED_WORDS = (
     ("CREATE TEMP TABLE", "CREATE UNLOGGED TABLE"), (" ON COMMIT DROP", ""), ("TEMP VIEW", "VIEW"), ("pg_temp.", ""),
 )  # fmt: skip
+# Autovacuum has no time to be of use to a run, costs a processor, and could stand in the way when the schema goes.
+CREATED = re.compile(r"(CREATE UNLOGGED TABLE \w+) AS\b")
 LISTED_DAYS = 800
 TOKEN = re.compile(r"\{([a-z_]+)\}")
 
@@ -195,4 +197,4 @@ def scoped(text: str, shared: bool) -> str:
         return text
     for word, other in SHARED_WORDS:
         text = text.replace(word, other)
-    return text
+    return CREATED.sub(r"\1 WITH (autovacuum_enabled = off) AS", text)

@@ -63,6 +63,16 @@ def _drop_orphans(keeper: psycopg.Connection) -> None:
         keeper.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(name)))
 
 
+@contextmanager
+def session(connect: Connect, name: str) -> Iterator[psycopg.Connection]:
+    """Another session in the same schema: every statement is a transaction of its own, so nothing waits for it."""
+    with connect() as connection:
+        connection.autocommit = True
+        connection.execute(sql.SQL("SET search_path = {}, pg_catalog").format(sql.Identifier(name)))
+        connection.execute("SET idle_in_transaction_session_timeout = 0")
+        yield connection
+
+
 class Early:
     """Writes the matches that stand already in a session of their own, on the processor that the later levels leave."""
 
@@ -71,23 +81,22 @@ class Early:
         self.name = name
         self.writer = writer
         self.pool = ThreadPoolExecutor(1)
-        self.future: Future[None] | None = None
+        self.parts: list[Future[None]] = []
 
-    def start(self) -> None:
-        self.future = self.pool.submit(self._write)
+    def settled(self, part: str) -> None:
+        self.parts.append(self.pool.submit(self._write, part))
 
     def wait(self) -> None:
-        """Until it is written; raises what went wrong there."""
+        """Until all is written; raises what went wrong there."""
         self.pool.shutdown()
-        if self.future is not None:
-            self.future.result()
+        for part in self.parts:
+            part.result()
 
-    def _write(self) -> None:
-        with self.connect() as connection:
-            connection.execute(sql.SQL("SET search_path = {}, pg_catalog").format(sql.Identifier(self.name)))
-            connection.execute("SET idle_in_transaction_session_timeout = 0")
+    def _write(self, part: str) -> None:
+        with session(self.connect, self.name) as connection:
             connection.execute("SET work_mem = '256MB'")
-            self.writer.begin(connection)
+            connection.execute("SET enable_nestloop = off")
+            self.writer.part(connection, part)
 
 
 def load_both(connect: Connect, name: str, paths: dict[str, Path], progress: load.Progress) -> dict[str, load.Loaded]:

@@ -118,7 +118,8 @@ def _store(connection: psycopg.Connection, texts: Texts, kept: list[Any], offers
             )
             for side, members in (("I", mine), ("E", theirs)):
                 cursor.execute(
-                    "INSERT INTO recon_group_item SELECT %s, %s, unnest(%s::int[])", [min(mine), side, sorted(members)]
+                    f"INSERT INTO recon_group_item SELECT %s, %s, rid, ext_id FROM recon_open_{side.lower()} WHERE rid = ANY(%s)",  # type: ignore[arg-type]  # nosec B608 # a side of the engine itself
+                    [min(mine), side, sorted(members)],
                 )
             cursor.execute("INSERT INTO recon_chosen (i) SELECT unnest(%s::int[])", [mine])
             cursor.execute("INSERT INTO recon_chosen (e) SELECT unnest(%s::int[])", [theirs])

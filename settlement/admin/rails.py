@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from django import forms
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from unfold.decorators import action, display
-from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget
 
 from operations.services import request_approval
 from payos.kernel import tenancy
@@ -19,91 +17,9 @@ from payos.kernel.breaker import Breaker
 from payos.kernel.forms import ReasonForm
 from payos.kernel.models import Circuit
 from payos.kernel.money import to_decimal_str
-from settlement import destinations, secrets, selectors, services
+from settlement import secrets, selectors, services
+from settlement.admin.rail_form import AMOUNTS, RailForm, shown_amount
 from settlement.models import Halt, Rail
-from settlement.rails.registry import ADAPTERS
-
-
-class ListField(forms.CharField):
-    """Values separated by commas, as a list."""
-
-    widget = UnfoldAdminTextInputWidget
-
-    def prepare_value(self, value: Any) -> Any:
-        return ", ".join(value) if isinstance(value, list | tuple) else value
-
-    def to_python(self, value: Any) -> list[str]:  # type: ignore[override]
-        return [part.strip() for part in str(value or "").split(",") if part.strip()]
-
-    def validate(self, value: Any) -> None:
-        if self.required and not value:
-            raise forms.ValidationError("Name at least one.")
-
-    def run_validators(self, value: Any) -> None:
-        """The parts are checked by the form."""
-
-
-class RailForm(forms.ModelForm):
-    currencies = ListField(help_text="Codes separated by commas, such as USD, MXN.")
-    destination_types = ListField(help_text="Separated by commas: what it can reach, such as us_bank, clabe.")
-    protocols = ListField(required=False, help_text="Separated by commas: api, x402, ap2, acp. Empty: any.")
-    new_key = forms.CharField(required=False, widget=UnfoldAdminPasswordWidget(), help_text="Entered once and never shown. Empty: stays as it is.")
-    new_webhook_secret = forms.CharField(
-        required=False, widget=UnfoldAdminPasswordWidget(), help_text="What its messages to us are signed with. Empty: stays as it is."
-    )
-
-    class Meta:
-        model = Rail
-        fields = [
-            "name", "code", "adapter", "currencies", "destination_types", "protocols", "config", "calendar", "timezone", "cost_fixed_minor",
-            "cost_basis_points", "speed_minutes", "settle_business_days", "minimum_minor", "maximum_minor", "daily_limit_minor", "load_share",
-            "per_second", "max_attempts", "fallback",
-        ]  # fmt: skip
-        # A rail may carry several currencies, so that its limits are whole minor units, the same number in each.
-        labels = {
-            "cost_fixed_minor": "Fixed cost (minor units)", "minimum_minor": "Smallest amount (minor units)",
-            "maximum_minor": "Largest amount (minor units)", "daily_limit_minor": "Limit per day (minor units)",
-        }  # fmt: skip
-        help_texts = {
-            "cost_fixed_minor": "For each transfer, in cents: 25 is 0.25 of a currency with two decimals.",
-            "minimum_minor": "In cents: 100 is 1.00 USD, and 100 JPY. It holds in every currency of the rail.",
-            "maximum_minor": "In cents: 100000000 is 1,000,000.00 USD. Empty: no limit.",
-            "daily_limit_minor": "In cents, per day. Empty: no limit.",
-            "config": 'Settings of the adapter as JSON, for example {"url": "https://bank.example", "timeout": 10}. Keys go into the fields below.',
-        }
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if "config" in self.fields and self.instance.config:
-            self.initial["config"] = secrets.masked(self.instance.config)
-
-    def clean_currencies(self) -> list[str]:
-        from payos.kernel.money import is_currency
-
-        codes = [code.upper() for code in self.cleaned_data["currencies"]]
-        unknown = [code for code in codes if not is_currency(code)]
-        if unknown:
-            raise forms.ValidationError(f"Unknown currency: {', '.join(unknown)}.")
-        return codes
-
-    def clean_destination_types(self) -> list[str]:
-        types = self.cleaned_data["destination_types"]
-        unknown = [kind for kind in types if kind not in destinations.TYPES]
-        if unknown:
-            raise forms.ValidationError(f"Unknown: {', '.join(unknown)}. Use {', '.join(destinations.TYPES)}.")
-        return types
-
-    def clean_adapter(self) -> str:
-        name = self.cleaned_data["adapter"]
-        if name not in ADAPTERS:
-            raise forms.ValidationError(f"There is no adapter {name!r}. Use one of {', '.join(sorted(ADAPTERS))}.")
-        return name
-
-    def clean_config(self) -> dict[str, Any]:
-        config = self.cleaned_data["config"] or {}
-        if not isinstance(config, dict):
-            raise forms.ValidationError("Must be an object.")
-        return secrets.unmasked(config, Rail.objects.get(pk=self.instance.pk).config if not self.instance._state.adding else {})
 
 
 def _counted(count: int, noun: str) -> str:
@@ -127,11 +43,11 @@ class RailAdmin(PayosModelAdmin):
     actions_detail = ["switch_off", "switch_on", "reset_circuit"]
     has_switch_permission = needs("settlement.manage_rail")
     has_circuit_permission = needs("kernel.reset_circuit")
-    readonly_fields = ["show_state", "off_reason", "show_circuit", "show_measured", "show_secrets", "show_config"]
+    readonly_fields = ["show_state", "off_reason", "show_circuit", "show_measured", "show_secrets", "show_config", "show_minimum", "show_maximum", "show_daily_limit", "show_cost_fixed"]
     fieldsets = [
         (None, {"fields": ["name", "code", "adapter", "show_state", "off_reason", "show_circuit", "show_measured"]}),
-        ("What it carries", {"fields": ["currencies", "destination_types", "protocols", "minimum_minor", "maximum_minor", "daily_limit_minor"]}),
-        ("Cost and speed", {"fields": ["cost_fixed_minor", "cost_basis_points", "speed_minutes", "settle_business_days", "calendar", "timezone", "load_share"]}),
+        ("What it carries", {"fields": ["currencies", "destination_types", "protocols", "minimum", "maximum", "daily_limit"]}),
+        ("Cost and speed", {"fields": ["cost_fixed", "cost_basis_points", "speed_minutes", "settle_business_days", "calendar", "timezone", "load_share"]}),
         ("Sending", {"fields": ["per_second", "max_attempts", "fallback", "config", "show_secrets", "new_key", "new_webhook_secret"]}),
     ]
 
@@ -145,6 +61,8 @@ class RailAdmin(PayosModelAdmin):
         sets = [(name, {"fields": [f for f in options["fields"] if f not in hidden]}) for name, options in self.fieldsets]
         if obj is not None and "config" in hidden:
             sets[-1][1]["fields"].append("show_config")
+            words = {name: f"show_{name}" for name in AMOUNTS}
+            sets = [(title, {"fields": [words.get(field, field) for field in options["fields"]]}) for title, options in sets]
         return sets
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
@@ -179,6 +97,22 @@ class RailAdmin(PayosModelAdmin):
     def show_cost(self, rail: Rail) -> str:
         fixed = to_decimal_str(rail.cost_fixed_minor, rail.currencies[0] if rail.currencies else "USD")
         return f"{fixed} + {rail.cost_basis_points / 100:g} %" if rail.cost_basis_points else fixed
+
+    @display(description="Fixed cost")
+    def show_cost_fixed(self, rail: Rail) -> str:
+        return shown_amount(rail, "cost_fixed")
+
+    @display(description="Smallest amount")
+    def show_minimum(self, rail: Rail) -> str:
+        return shown_amount(rail, "minimum")
+
+    @display(description="Largest amount")
+    def show_maximum(self, rail: Rail) -> str:
+        return shown_amount(rail, "maximum")
+
+    @display(description="Limit per day")
+    def show_daily_limit(self, rail: Rail) -> str:
+        return shown_amount(rail, "daily_limit")
 
     @display(description="Settles after")
     def show_speed(self, rail: Rail) -> str:

@@ -23,7 +23,7 @@ from payos.kernel.errors import Problem
 from payos.kernel.forms import DialogForm, ReasonForm
 from settlement import services, snapshot, windows
 from settlement.admin.html import link, table
-from settlement.admin.rails import ListField
+from settlement.admin.rail_form import ListField
 from settlement.models import SettlementWindow, WindowRule
 
 EXAMPLE = '{"pix": {"frequency": "hourly", "cutoff_hour": 17, "timezone": "America/Sao_Paulo"}}'

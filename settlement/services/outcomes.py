@@ -26,7 +26,7 @@ from settlement.models import Rail, RoutingDecision, Submission, Transfer
 from settlement.rails import base
 from settlement.rails.registry import nets_of
 from settlement.services import progress
-from settlement.services.accepting import hold_accounts
+from settlement.services.holding import hold_accounts
 
 ASK_SECONDS = (2, 5, 10, 20, 30, 60, 120, 300, 600)
 ASK_LATER = 1800

@@ -192,6 +192,15 @@ def test_a_broken_data_folder_is_one_sentence(product: Product) -> None:
     product.assert_empty(seconds=120)
 
 
+def test_a_command_before_the_first_start_is_one_sentence(product: Product) -> None:
+    for command in (["demo_day"], ["ledger_verify"], ["create_partner", "Acme"]):
+        done = subprocess.run([sys.executable, "manage.py", *command], cwd=ROOT, env=product.environment, capture_output=True, text=True, timeout=400)
+        said = [line for line in done.stderr.splitlines() if line.strip()]
+        assert done.returncode == 2 and len(said) == 1, done.stderr
+        assert said[0].startswith("payos: the database is not up to date") and "make run" in said[0]
+    product.assert_empty(seconds=120)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root makes PostgreSQL run as another user")
 def test_a_folder_that_the_servers_user_may_not_enter_works(product: Product) -> None:
     shut = product.folder / "shut"

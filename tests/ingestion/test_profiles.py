@@ -243,8 +243,8 @@ def test_uploads_and_connectors_in_the_console_take_a_profile(admin, partner, pl
     assert admin.post(upload, sent).status_code == 302
     assert SourceFile.objects.get().state == "processed" and StatementLine.objects.count() == 2
     add = reverse("admin:ingestion_connector_add")
-    assert b'value="mpesa_statement"' in admin.get(add).content
-    made = admin.post(add, {"partner": str(partner.pk), "name": "drop", "kind": "folder", "config": json.dumps({"path": str(tmp_path)}), "profile_name": "kasse",
+    assert b'value="mpesa_statement"' in admin.get(add, {"kind": "folder"}).content
+    made = admin.post(add, {"partner": str(partner.pk), "name": "drop", "kind": "folder", "set_path": str(tmp_path), "profile_name": "kasse",
                             "every_minutes": "60", "alert_after": "3", "active": "on"})  # fmt: skip
     assert made.status_code == 302, made.context["adminform"].form.errors
     assert Connector.objects.get().profile_name == "kasse"

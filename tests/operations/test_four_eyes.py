@@ -54,6 +54,7 @@ GUARDED = {
 # Who posts to the ledger, and why that needs no second person each time.
 MAY_POST = {
     "settlement.services.accepting": "a partner's own order, held against the partner's own balance",
+    "settlement.services.resending": "the same order again, after the first one is known to have failed",
     "settlement.services.outcomes": "what the rail said happened",
     "ingestion.services.holding": "the holding period of the branch is over",
     "ingestion.services.reversals": "the payer's bank took it back",

@@ -19,6 +19,7 @@ from payos.kernel.breaker import Breaker
 from payos.kernel.models import AuditEvent
 from settlement import secrets, services
 from settlement.models import Halt, Rail, SettlementWindow, Transfer, WindowRule
+from tests.forms import filled
 from tests.settlement.conftest import order
 
 pytestmark = pytest.mark.django_db
@@ -142,16 +143,65 @@ def test_all_rails_halt_at_once_and_go_on_by_approval(boss, second, rail):
 def test_a_secret_is_entered_and_what_is_masked_stays(boss, rail):
     address = reverse("admin:settlement_rail_change", args=[rail.pk])
     form = boss.get(address).context["adminform"].form
-    data = {name: form[name].value() for name in form.fields}
-    data = {k: ", ".join(v) if isinstance(v, list) else json.dumps(v) if isinstance(v, dict) else "" if v is None else v for k, v in data.items()}
-    assert secrets.MASK in form["config"].value()["webhook_secret"] if isinstance(form["config"].value(), dict) else True
-    data |= {"new_key": "fresh-key", "name": "Renamed", "currencies": "USD, MXN", "fallback": "on"}
+    shown = {row["name"]: row["value"] for row in form["config"].value()}
+    assert shown["webhook_secret"] == secrets.MASK
+    data = filled(form, new_key="fresh-key", name="Renamed", currencies="USD, MXN")
     answer = boss.post(address, data)
     assert answer.status_code == 302, answer.context["adminform"].form.errors
     with tenancy.platform_scope():
         kept = Rail.objects.get()
         assert kept.name == "Renamed" and kept.config["webhook_secret"] == "sandbox-secret"
         assert secrets.of(kept)["key"] == "fresh-key" and secrets.of(kept)["webhook_secret"] == "sandbox-secret"
+
+
+def test_limits_are_written_as_amounts_and_kept_to_the_cent(boss, rail):
+    address = reverse("admin:settlement_rail_change", args=[rail.pk])
+
+    def send(**changes):
+        return boss.post(address, filled(boss.get(address).context["adminform"].form, **changes))
+
+    assert send(currencies="USD, USDC, JPY", minimum="1.50", maximum="1,000,000.00", daily_limit="2500000.05", cost_fixed="0.25").status_code == 302
+    with tenancy.platform_scope():
+        kept = Rail.objects.get()
+    assert (kept.minimum_minor, kept.maximum_minor, kept.daily_limit_minor, kept.cost_fixed_minor) == (150, 100_000_000, 250_000_005, 25)
+    form = boss.get(address).context["adminform"].form
+    assert [form[name].value() for name in ("minimum", "maximum", "daily_limit", "cost_fixed")] == ["1.50", "1000000.00", "2500000.05", "0.25"]
+    assert "0.000150 USDC" in form.fields["minimum"].help_text and "¥150" in form.fields["minimum"].help_text
+    assert send(maximum="", daily_limit="").status_code == 302
+    with tenancy.platform_scope():
+        assert (Rail.objects.get().maximum_minor, Rail.objects.get().daily_limit_minor) == (None, None)
+    for field, text, said in [
+        ("minimum", "1.234", "more than the 2 decimal places of USD"), ("maximum", "a lot", "is no decimal number"), ("daily_limit", "-5", "not negative"),
+        ("maximum", "1.00", "less than the smallest"), ("minimum", "", "required"), ("maximum", "1e9", "is no decimal number"),
+    ]:  # fmt: skip
+        answer = send(**{"minimum": "1.50", field: text})
+        assert answer.status_code == 200, (field, text)
+        assert said in str(answer.context["adminform"].form.errors[field]), (field, text)
+    with tenancy.platform_scope():
+        assert Rail.objects.get().minimum_minor == 150
+
+
+def test_settings_of_a_rail_keep_their_kind(boss, rail):
+    address = reverse("admin:settlement_rail_change", args=[rail.pk])
+    wanted = {"url": "https://bank.example", "timeout": 10, "nets": True, "ask_seconds": [1, 2.5], "code": "007", "account": "12345", "word": "yes"}
+    with tenancy.platform_scope():
+        Rail.objects.update(config=wanted)
+    assert boss.post(address, filled(boss.get(address).context["adminform"].form)).status_code == 302
+    with tenancy.platform_scope():
+        assert Rail.objects.get().config == wanted
+    form = filled(boss.get(address).context["adminform"].form)
+    for extra, said in [({"config-9-name": "alone"}, "the value is missing"), ({"config-9-name": "url", "config-9-value": "x"}, "Given twice: url"), ({"config-9-name": "company", "config-9-value": "{name"}, "company: the value begins like JSON")]:
+        answer = boss.post(address, form | extra)
+        assert answer.status_code == 200 and said in str(answer.context["adminform"].form.errors["config"])
+
+
+def test_who_only_looks_sees_limits_as_money(rail):
+    client = Client()
+    client.force_login(person("watcher", "settlement.view_rail"))
+    with tenancy.platform_scope():
+        Rail.objects.update(minimum_minor=150, maximum_minor=None, currencies=["USD"])
+    text = client.get(reverse("admin:settlement_rail_change", args=[rail.pk])).content.decode()
+    assert "$1.50" in text and "no limit" in text and "minor" not in text
 
 
 def test_the_circuit_is_shown_and_closed_by_hand(boss, rail):

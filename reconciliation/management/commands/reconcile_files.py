@@ -6,15 +6,17 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import psycopg
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from payos.kernel import calendars, clock
 from reconciliation.matching import engine, export, load, scratch
 from reconciliation.matching.spec import Spec, SpecError
 
@@ -114,10 +116,14 @@ def reconcile(
     out: str | None = None,
     stdout: Any = None,
 ) -> dict[str, Any]:
-    start = time.perf_counter()
     for path in (internal, external):
         if not path.is_file():
             raise load.LoadError(f"there is no file {path}")
+    # The clock starts when the database answers: to start the embedded one is no part of reconciling.
+    connect().close()
+    start = time.perf_counter()
+    # The library of holidays takes half a second to open: that passes while Postgres reads the files.
+    Thread(target=calendars.known_holidays, args=("KE", clock.today().year), daemon=True).start()
     with loaded(internal, external, progress) as (connection, sides, name), output(out, stdout) as write:
         connection.execute(f"SET {'' if name else 'LOCAL '}idle_in_transaction_session_timeout = 0")  # type: ignore[arg-type]
         load_seconds = time.perf_counter() - start
@@ -125,7 +131,8 @@ def reconcile(
         writer = export.Writer(write, simple=all(side.simple for side in sides.values())) if write else None
         early = scratch.Early(partial(connect, "owner"), name, writer) if writer and name else None
         try:
-            result = engine.run(connection, spec, progress, shared=bool(name), settled=early.start if early else None)
+            with scratch.session(partial(connect, "owner"), name) if name else nullcontext() as helper:
+                result = engine.run(connection, spec, progress, helper=helper, settled=early.settled if early else None)
         finally:
             begin = time.perf_counter()
             if early:

@@ -31,8 +31,8 @@ SELECT match_no, 'key_sum', 98,
                           'external_sum', total, 'fees', 0)
 FROM recon_whole;
 INSERT INTO recon_group_item
-SELECT w.match_no, 'I', i.rid FROM recon_whole w JOIN recon_rest_i i ON i.batch_id = w.key
+SELECT w.match_no, 'I', i.rid, i.ext_id FROM recon_whole w JOIN recon_rest_i i ON i.batch_id = w.key
 UNION ALL
-SELECT match_no, 'E', e FROM recon_whole;
+SELECT w.match_no, 'E', e.rid, e.ext_id FROM recon_whole w JOIN recon_rest_e e ON e.rid = w.e;
 DELETE FROM recon_rest_i WHERE batch_id IN (SELECT key FROM recon_whole);
 DELETE FROM recon_rest_e WHERE rid IN (SELECT e FROM recon_whole);

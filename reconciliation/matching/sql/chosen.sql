@@ -12,9 +12,10 @@ JOIN recon_open_i oi ON oi.rid = c.i
 JOIN recon_each_i mi ON mi.bundle = c.i
 JOIN recon_each_e me ON me.bundle = c.e AND me.place = mi.place;
 
+-- Only a row of a bundle can come after another.
 INSERT INTO recon_duplicate
 SELECT 'I', mi.rid, c.i FROM recon_chosen c JOIN recon_open_e e ON e.rid = c.e
-JOIN recon_each_i mi ON mi.bundle = c.i AND mi.place > e.n
+JOIN recon_member_i mi ON mi.bundle = c.i AND mi.place > e.n
 UNION ALL
 SELECT 'E', me.rid, c.e FROM recon_chosen c JOIN recon_open_i i ON i.rid = c.i
-JOIN recon_each_e me ON me.bundle = c.e AND me.place > i.n;
+JOIN recon_member_e me ON me.bundle = c.e AND me.place > i.n;

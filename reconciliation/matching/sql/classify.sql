@@ -1,33 +1,5 @@
--- Names what is left, each row once, surest first: duplicates, then rows that share a reference but not what it
--- says, then rows that several counterparts fit, then rows that nothing on the other side answers.
-
--- Left-over rows whose twin on their own side is matched: same reference, amount and currency.
-CREATE TEMP TABLE recon_left ON COMMIT DROP AS
-SELECT 'I'::"char" AS side, rid, ref, currency, amount_minor, day FROM recon_open_i
-UNION ALL
-SELECT 'E', rid, ref, currency, amount_minor, day FROM recon_open_e;
-CREATE TEMP TABLE recon_unsettled ON COMMIT DROP AS
-SELECT 'I'::"char" AS side, rid FROM recon_each_i UNION ALL SELECT 'E', rid FROM recon_each_e
-UNION ALL SELECT side, rid FROM recon_duplicate UNION ALL SELECT side, rid FROM recon_ignored;
-ANALYZE recon_left;
-ANALYZE recon_unsettled;
-CREATE TEMP TABLE recon_twin ON COMMIT DROP AS
-SELECT l.side, l.rid, min(x.rid) AS twin
-    FROM recon_left l
-    JOIN (
-        -- OFFSET 0: the normal form is dear, so only rows of a left-over amount are brought into it.
-        SELECT l.side, x.rid, x.currency, x.amount_minor, x.reference, x.day
-        FROM (SELECT DISTINCT side, currency, amount_minor FROM recon_left WHERE ref <> '') l
-        JOIN (SELECT 'I'::"char" AS side, rid, currency, amount_minor, reference, day FROM recon_internal
-              UNION ALL SELECT 'E', rid, currency, amount_minor, reference, day FROM recon_external) x
-          ON x.side = l.side AND x.currency = l.currency AND x.amount_minor = l.amount_minor
-        WHERE x.reference <> ''
-        OFFSET 0
-    ) x ON x.side = l.side AND pg_temp.recon_normal(x.reference) = l.ref
-       AND x.currency = l.currency AND x.amount_minor = l.amount_minor AND x.rid <> l.rid
-    WHERE l.ref <> '' AND x.day BETWEEN l.day - {window_calendar} AND l.day + {window_calendar}
-      AND NOT EXISTS (SELECT FROM recon_unsettled u WHERE u.side = x.side AND u.rid = x.rid)
-    GROUP BY l.side, l.rid;
+-- Names what is left, each row once, surest first: duplicates (left.sql, twin.sql), then rows that share a reference
+-- but not what it says, then rows that several counterparts fit, then rows that nothing on the other side answers.
 INSERT INTO recon_duplicate
 SELECT l.side, each.rid, t.twin
 FROM recon_twin t
@@ -41,11 +13,11 @@ SELECT DISTINCT ON (side, rid) * FROM recon_duplicate ORDER BY side, rid, twin;
 ANALYZE recon_double;
 INSERT INTO recon_discrepancy (type, internal, external, expected_minor, actual_minor, reason)
 SELECT 'duplicate', ARRAY[d.rid], '{}', 0, x.amount_minor, jsonb_build_object('side', 'internal', 'duplicate_of', t.ext_id)
-FROM recon_double d JOIN recon_internal x ON x.rid = d.rid JOIN recon_internal t ON t.rid = d.twin
+FROM recon_double d JOIN recon_rest_i x ON x.rid = d.rid JOIN recon_internal t ON t.rid = d.twin
 WHERE d.side = 'I';
 INSERT INTO recon_discrepancy (type, internal, external, expected_minor, actual_minor, reason)
 SELECT 'duplicate', '{}', ARRAY[d.rid], 0, x.amount_minor, jsonb_build_object('side', 'external', 'duplicate_of', t.ext_id)
-FROM recon_double d JOIN recon_external x ON x.rid = d.rid JOIN recon_external t ON t.rid = d.twin
+FROM recon_double d JOIN recon_rest_e x ON x.rid = d.rid JOIN recon_external t ON t.rid = d.twin
 WHERE d.side = 'E';
 
 -- Pairs that share a reference (or a key) and are both open: what is wrong with them.

@@ -1,10 +1,6 @@
 -- Level 1, and what the same exact reference settles at once: amounts equal, net of a declared fee, or within
 -- tolerance. Only references that occur once on each side are joined, so a pair found here has no rival by
 -- construction; repeated references wait for resolve.sql. The key is a hash: the texts are compared as well.
-CREATE TEMP TABLE recon_repeated ON COMMIT DROP AS
-    SELECT key FROM recon_internal WHERE key IS NOT NULL GROUP BY key HAVING count(*) > 1
-    UNION ALL
-    SELECT key FROM recon_external WHERE key IS NOT NULL GROUP BY key HAVING count(*) > 1;
 ANALYZE recon_repeated;
 
 -- Most matches of most files: they are written once, by both processors, and never touched again.
@@ -33,5 +29,5 @@ WHERE amount_kind < 5 AND abs(days) <= {window};
 ANALYZE recon_exact (i, e);
 
 -- All one-to-one matches of the run: the later levels add theirs here, and whoever reads it sees both.
-CREATE TEMP TABLE recon_pair (LIKE recon_exact);
+CREATE TEMP TABLE recon_pair (LIKE recon_exact) WITH (autovacuum_enabled = off);
 ALTER TABLE recon_exact INHERIT recon_pair;

@@ -6,7 +6,7 @@ FROM (
         SELECT rid, string_to_array(btrim(regexp_replace(regexp_replace(
                    upper(text), '(?<![A-Z0-9])0+|(?<=[A-Z])0+(?=[0-9])', '', 'g'), '[^A-Z0-9]+', ' ', 'g')), ' ') AS words
         FROM (SELECT rid, CASE WHEN reference ~ '[ :;,|=(]' THEN reference || ' ' || description ELSE description END AS text
-              FROM recon_open_{letter} OFFSET 0) told
+              FROM recon_open_{letter} WHERE {half} OFFSET 0) told
         WHERE text <> ''
         OFFSET 0
     ) t

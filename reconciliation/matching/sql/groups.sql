@@ -62,8 +62,8 @@ SELECT h.first_rid,
                           'internal_sum', h.gross_i, 'external_sum', h.gross_e, 'fees', h.fees)
 FROM recon_bag_hit h JOIN recon_bag_kept k ON k.token = h.token AND k.currency = h.currency;
 
-INSERT INTO recon_group_item (match_no, side, rid)
-SELECT h.first_rid, b.side, m.rid
+INSERT INTO recon_group_item
+SELECT h.first_rid, b.side, m.rid, m.ext_id
 FROM recon_bag_item b
 JOIN recon_bag_kept k ON k.token = b.token AND k.currency = b.currency
 JOIN recon_bag_hit h ON h.token = b.token AND h.currency = b.currency

@@ -4,8 +4,8 @@ SELECT '{"type":"' || s.type || '","internal":' || coalesce(i.ids, '[]') || ',"e
 FROM recon_discrepancy s
 LEFT JOIN (SELECT no, json_agg(a.ext_id ORDER BY a.rid)::text AS ids
            FROM recon_discrepancy r
-           CROSS JOIN LATERAL unnest(r.internal) u(rid) JOIN recon_internal a ON a.rid = u.rid GROUP BY no) i USING (no)
+           CROSS JOIN LATERAL unnest(r.internal) u(rid) JOIN recon_told_i a ON a.rid = u.rid GROUP BY no) i USING (no)
 LEFT JOIN (SELECT no, json_agg(a.ext_id ORDER BY a.rid)::text AS ids
            FROM recon_discrepancy r
-           CROSS JOIN LATERAL unnest(r.external) u(rid) JOIN recon_external a ON a.rid = u.rid GROUP BY no) e USING (no)
+           CROSS JOIN LATERAL unnest(r.external) u(rid) JOIN recon_told_e a ON a.rid = u.rid GROUP BY no) e USING (no)
 ORDER BY s.internal, s.external, s.type, s.reason::text

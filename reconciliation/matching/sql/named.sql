@@ -11,4 +11,4 @@ CREATE TEMP VIEW recon_each_{letter} AS
 SELECT bundle, rid, ext_id, place::int FROM recon_member_{letter}
 UNION ALL
 SELECT rid, rid, ext_id, 1 FROM recon_open_{letter} WHERE n = 1;
-ANALYZE recon_open_{letter} (rid, ref, plain, amount_minor, currency, name);
+ANALYZE recon_open_{letter} (rid, ref, plain, core, batch, amount_minor, currency, name, n);

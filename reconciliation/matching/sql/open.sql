@@ -50,4 +50,4 @@ CREATE TEMP VIEW recon_each_{letter} AS
 SELECT bundle, rid, ext_id, place::int FROM recon_member_{letter}
 UNION ALL
 SELECT rid, rid, ext_id, 1 FROM recon_open_{letter} WHERE n = 1;
-ANALYZE recon_open_{letter} (rid, ref, amount_minor, currency);
+ANALYZE recon_open_{letter} (rid, ref, plain, core, reference, ext_id, type, batch, amount_minor, currency, n);

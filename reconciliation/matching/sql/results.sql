@@ -8,7 +8,8 @@ CREATE TEMP TABLE recon_group (
     fee_minor bigint,
     evidence jsonb NOT NULL
 );
-CREATE TEMP TABLE recon_group_item (match_no int NOT NULL, side "char" NOT NULL, rid int NOT NULL);
+-- With their ids, so that whoever writes them out need not look for them in whole files.
+CREATE TEMP TABLE recon_group_item (match_no int NOT NULL, side "char" NOT NULL, rid int NOT NULL, ext_id text COLLATE "C" NOT NULL);
 CREATE TEMP TABLE recon_suggestion (
     no int GENERATED ALWAYS AS IDENTITY,
     internal int[] NOT NULL,
@@ -24,6 +25,23 @@ CREATE TEMP TABLE recon_discrepancy (
     expected_minor bigint,
     actual_minor bigint,
     reason jsonb NOT NULL DEFAULT '{}'
+);
+-- References that stand more than once on a side, by their hash.
+CREATE TEMP TABLE recon_repeated (key bigint NOT NULL);
+-- What texts name of the other side's references; see tokens.sql.
+CREATE TEMP TABLE recon_token (side "char" NOT NULL, rid int NOT NULL, token text COLLATE "C" NOT NULL);
+-- See like.sql.
+CREATE TEMP TABLE recon_like (
+    side "char" NOT NULL,
+    rid int NOT NULL,
+    day date NOT NULL,
+    currency text COLLATE "C" NOT NULL,
+    amount_minor bigint NOT NULL,
+    name text COLLATE "C" NOT NULL,
+    reference text COLLATE "C" NOT NULL,
+    counterparty text COLLATE "C" NOT NULL,
+    description text COLLATE "C" NOT NULL,
+    type text COLLATE "C" NOT NULL
 );
 -- Rows that look like another of their own side: (side, the row, the row that counts).
 CREATE TEMP TABLE recon_duplicate (side "char" NOT NULL, rid int NOT NULL, twin int);

@@ -1,35 +1,11 @@
 -- Rows of either whole file, matched or not, that could claim the place of a leading pair's row: same currency, the
--- same amount, near in time. Where a crowd carries the amount, the counterparty must tell: another row of the crowd
+-- same amount, near in time (recon_like). Where a crowd carries the amount, the counterparty must tell: another row of the crowd
 -- with the same counterparty is a rival, and where there are too many of them they rule the pair out (side N).
 CREATE TEMP TABLE recon_wanted ON COMMIT DROP AS
 SELECT l.i, l.e, i.currency, i.amount_minor AS amount_i, e.amount_minor AS amount_e, i.day AS day_i, e.day AS day_e,
        upper(i.counterparty) AS name_i, upper(e.counterparty) AS name_e
-FROM recon_lead l JOIN recon_internal i ON i.rid = l.i JOIN recon_external e ON e.rid = l.e;
-CREATE TEMP TABLE recon_like ON COMMIT DROP AS
-SELECT 'I'::"char" AS side, x.rid, x.day, x.currency, x.amount_minor, upper(x.counterparty) AS name
-FROM recon_internal x JOIN (SELECT DISTINCT currency, amount_i FROM recon_wanted) w
-  ON w.currency = x.currency AND w.amount_i = x.amount_minor
-UNION ALL
-SELECT 'E', x.rid, x.day, x.currency, x.amount_minor, upper(x.counterparty)
-FROM recon_external x JOIN (SELECT DISTINCT currency, amount_e FROM recon_wanted) w
-  ON w.currency = x.currency AND w.amount_e = x.amount_minor;
-CREATE TEMP TABLE recon_hot ON COMMIT DROP AS
-SELECT side, currency, amount_minor FROM recon_like GROUP BY side, currency, amount_minor HAVING count(*) > {hot_rows};
-ANALYZE recon_hot;
+FROM recon_lead l JOIN recon_open_i i ON i.rid = l.i JOIN recon_open_e e ON e.rid = l.e;
 ANALYZE recon_wanted;
-ANALYZE recon_like;
-
--- In a crowd only rows of the same counterparty are met, by amount and name at once: never the crowd itself.
-CREATE TEMP TABLE recon_hot_name ON COMMIT DROP AS
-SELECT side, currency, amount_minor, name, count(*) AS n
-FROM recon_like JOIN recon_hot USING (side, currency, amount_minor)
-GROUP BY side, currency, amount_minor, name HAVING count(*) > 1;
-ANALYZE recon_hot_name;
-CREATE TEMP TABLE recon_hot_row ON COMMIT DROP AS
-SELECT side, currency, amount_minor, name, l.rid, l.day
-FROM recon_like l JOIN recon_hot_name n USING (side, currency, amount_minor, name)
-WHERE n.n <= {hot_names};
-ANALYZE recon_hot_row;
 CREATE TEMP TABLE recon_hot_wanted ON COMMIT DROP AS
 SELECT DISTINCT i, e, side, currency, amount_minor, name, own, around
 FROM (
@@ -71,11 +47,7 @@ WITH found AS (
 )
 SELECT f.side, f.i, f.e, f.rid, x.reference, x.counterparty, x.description, x.type, x.day
 FROM found f
-JOIN (SELECT 'I'::"char" AS side, rid, reference, counterparty, description, type, day FROM recon_internal
-      WHERE rid IN (SELECT rid FROM found WHERE side = 'I')
-      UNION ALL
-      SELECT 'E', rid, reference, counterparty, description, type, day FROM recon_external
-      WHERE rid IN (SELECT rid FROM found WHERE side = 'E')) x ON x.side = f.side AND x.rid = f.rid
+JOIN recon_like x ON x.side = f.side AND x.rid = f.rid
 UNION ALL
 SELECT side, i, e, 0, '', '', '', '', NULL FROM found WHERE side = 'N';
-DROP TABLE recon_wanted, recon_like, recon_hot, recon_hot_name, recon_hot_row, recon_hot_wanted;
+DROP TABLE recon_wanted, recon_hot_wanted;

@@ -16,4 +16,4 @@ CREATE TEMP TABLE {table} (
     type text COLLATE "C" NOT NULL DEFAULT '',
     counterparty text COLLATE "C" NOT NULL DEFAULT '',
     description text COLLATE "C" NOT NULL DEFAULT ''{as_told}
-);
+) WITH (autovacuum_enabled = off);

@@ -107,7 +107,11 @@ SELECT b.match_no,
                           'counterparty_agrees', s.same_name, 'line_calls_itself_a_total', s.told, 'groups_that_fit', 1)
 FROM recon_bunch_sure s JOIN recon_bunch_no b USING (bunch);
 INSERT INTO recon_group_item
-SELECT b.match_no, a.side, a.rid FROM recon_bunch_all a JOIN recon_bunch_no b USING (bunch);
+SELECT b.match_no, a.side, a.rid, m.ext_id
+FROM recon_bunch_all a
+JOIN recon_bunch_no b USING (bunch)
+JOIN (SELECT 'I'::"char" AS side, * FROM recon_each_i UNION ALL SELECT 'E', * FROM recon_each_e) m
+  ON m.side = a.side AND m.rid = a.rid;
 
 DROP TABLE IF EXISTS recon_chosen;
 CREATE TEMP TABLE recon_chosen ON COMMIT DROP AS

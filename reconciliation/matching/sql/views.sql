@@ -20,3 +20,7 @@ CREATE OR REPLACE TEMP VIEW recon_match_item AS
 SELECT i AS match_no, 'I'::"char" AS side, i AS rid FROM recon_pair
 UNION ALL SELECT i, 'E', e FROM recon_pair
 UNION ALL SELECT match_no, side, rid FROM recon_group_item;
+
+-- Whose ids suggestions and discrepancies name.
+CREATE OR REPLACE TEMP VIEW recon_told_i AS SELECT rid, ext_id FROM {told_i};
+CREATE OR REPLACE TEMP VIEW recon_told_e AS SELECT rid, ext_id FROM {told_e};

@@ -95,3 +95,20 @@ def test_a_run_that_fails_while_its_first_matches_are_written_leaves_no_document
         reconcile(tmp_path / "i.csv", tmp_path / "e.csv", Spec(), stop, out=str(tmp_path / "out.json"))
     assert seen and not (tmp_path / "out.json").exists()
     assert orphans() == []
+
+
+def test_no_table_of_a_run_is_left_to_autovacuum_which_could_hold_it_when_the_schema_goes(tmp_path):
+    """ANALYZE of recon_pair locks recon_exact as well: one that starts while the schema is dropped is a deadlock."""
+    for name in ("internal", "external"):
+        (tmp_path / f"{name}.csv").write_text(as_csv([{"id": f"{name}1", "amount": "1.25", "reference": "R-000001"}]))
+    owner = partial(connect, "owner")
+    with scratch.schema(owner) as (connection, name), scratch.session(owner, name) as helper:
+        scratch.load_both(owner, name, {side: tmp_path / f"{side}.csv" for side in load.SIDES}, lambda _: None)
+        engine.run(connection, Spec(), helper=helper)
+        watched = connection.execute(
+            "SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'"
+            " AND relname IN ('recon_internal', 'recon_external', 'recon_exact', 'recon_pair', 'recon_open_i', 'recon_rest_e')"
+            " AND NOT coalesce(reloptions, '{}') @> '{autovacuum_enabled=off}'"
+        ).fetchall()
+    assert watched == []
+    assert orphans() == []

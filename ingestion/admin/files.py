@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib import admin, messages
@@ -12,12 +12,11 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.html import format_html_join
 from unfold.decorators import action, display
-from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminSelectWidget
 
 from ingestion import services
-from ingestion.models import (
-    SourceFile,
-)
+from ingestion.models import SourceFile
+from ingestion.parsers import registry
 from operations import subjects
 from partners.models import Partner
 from payos.kernel import ids
@@ -33,15 +32,25 @@ def profile_choices() -> list[tuple[str, str]]:
     return [("", "none"), *((name, name) for name in services.profile_names())]
 
 
+def format_choices(kept: str = "") -> list[tuple[str, str]]:
+    """What is kept stays a choice: formats have other names too, and reports are named by their processor."""
+    known = {"": "found by looking", **{each.name: each.title for each in registry.FORMATS.values()}}
+    return list(({kept: kept} | known).items())
+
+
 class ReadAgainForm(forms.Form):
-    format = forms.CharField(required=False, max_length=40, widget=UnfoldAdminTextInputWidget, help_text="Empty: found by looking.")
+    format = forms.ChoiceField(required=False, choices=format_choices, widget=UnfoldAdminSelectWidget)
     profile = forms.ChoiceField(required=False, choices=lambda: [(KEEP, "as it was read"), *profile_choices()], widget=UnfoldAdminSelectWidget, label="Mapping profile")
+
+    def __init__(self, *args: Any, kept: str = "", **options: Any) -> None:
+        super().__init__(*args, **options)
+        cast(forms.ChoiceField, self.fields["format"]).choices = format_choices(kept)
 
 
 class UploadForm(DialogForm):
     partner = forms.ModelChoiceField(queryset=Partner.objects.all(), required=False, widget=UnfoldAdminSelectWidget, help_text="Empty: an account of the platform.")
     file = forms.FileField(label="Statement or report", widget=PlainFileInput)
-    format = forms.CharField(required=False, max_length=40, widget=UnfoldAdminTextInputWidget, help_text="Empty: found by looking.")
+    format = forms.ChoiceField(required=False, choices=format_choices, widget=UnfoldAdminSelectWidget)
     profile = forms.ChoiceField(required=False, choices=profile_choices, widget=UnfoldAdminSelectWidget, label="Mapping profile", help_text="For CSV, XLSX and JSON. Empty: columns are found by their names.")
 
 
@@ -124,7 +133,7 @@ class SourceFileAdmin(ReadOnlyModelAdmin):
         file = self.get_object(request, object_id)
         if file is None:
             raise Http404
-        form = ReadAgainForm(request.POST or None, initial={"format": file.format, "profile": KEEP})
+        form = ReadAgainForm(request.POST or None, initial={"format": file.format, "profile": KEEP}, kept=file.format)
         found: list[dict[str, Any]] = []
         if request.method == "POST" and form.is_valid():
             named = form.cleaned_data["profile"]

@@ -15,10 +15,10 @@ from django.urls import reverse
 from unfold.decorators import display
 
 from ingestion import services
+from ingestion.admin.profileform import LARGEST_CARRIED, ProfileForm, initial_of, start_choices
 from ingestion.models import MappingProfile, SourceFile
 from ingestion.parsers.processors import BUILT_IN
 from ingestion.parsers.records import Unreadable
-from ingestion.profileform import LARGEST_CARRIED, ProfileForm, initial_of, start_choices
 from payos.kernel.admin import PayosModelAdmin
 from payos.kernel.errors import Problem
 

@@ -1,0 +1,3 @@
+-- References that stand more than once on this side: level 1 leaves them to resolve.sql.
+INSERT INTO recon_repeated
+SELECT key FROM recon_{side} WHERE key IS NOT NULL GROUP BY key HAVING count(*) > 1;
