@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import date
 
 from ingestion.parsers.records import Flag, Line, Position, StatementEnd
+from ingestion.parsers.tabular_bulk import Read
 
 
 class State:
@@ -39,6 +40,18 @@ class State:
                 self.first_balance, self.first_amount = balance, line.amount_minor
             self.balances += 1
             self.last_balance, self.last_amount = balance, line.amount_minor
+
+    def note_all(self, read: Read) -> None:
+        """The lines of a block, all of this statement."""
+        self.lines += len(read.lines)
+        self.sum += read.lines.total
+        if read.extras:
+            for line in read.lines:
+                self.note(line)
+            return
+        first, last = min(read.days), max(read.days)
+        self.first = first if self.first is None or first < self.first else self.first
+        self.last = last if self.last is None or last > self.last else self.last
 
     def finish(self) -> Iterator[Flag | StatementEnd]:
         opening = closing = None

@@ -9,18 +9,26 @@ from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
-from django.utils.html import format_html_join
+from django.utils.html import format_html, format_html_join
 from unfold.decorators import action, display
 
 from operations import alerts
 from operations.admin.alert_forms import AlertChannelForm, AlertRuleForm, masked_target, reads_now
 from operations.models import Alert, AlertChannel, AlertNotice, AlertRule
-from operations.templatetags.payos import span, spoken
+from operations.templatetags.payos import span, spoken, stamp
 from payos.kernel import metrics
 from payos.kernel.admin import PayosModelAdmin, ReadOnlyModelAdmin
 from payos.kernel.forms import DialogForm
 
+
+def sentence(text: str) -> str:
+    """An answer of a receiver as a sentence."""
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
+
+
 SEVERITY = {"Critical": "danger", "High": "warning", "Medium": "info", "Low": "default"}
+EVENTS = {"trigger": "It fires", "repeat": "It still fires", "escalate": "Escalated", "acknowledge": "Acknowledged", "resolve": "It is over"}
+MOST_TOLD = 40
 STATE = {"Firing": "danger", "Acknowledged": "warning", "Resolved": "success"}
 
 
@@ -135,7 +143,7 @@ class AlertChannelAdmin(PayosModelAdmin):
         last = channel.notices.exclude(attempts=0).order_by("-id").first()
         if last is None:
             return "none yet"
-        return f"{last.get_state_display()}: {last.answer}" if last.answer else last.get_state_display()
+        return f"{last.get_state_display()} ({last.answer})" if last.answer else last.get_state_display()
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -157,7 +165,7 @@ class AlertChannelAdmin(PayosModelAdmin):
     def send_test(self, request: HttpRequest, form: DialogForm, object_id: str) -> HttpResponse:
         channel = AlertChannel.objects.get(pk=object_id)
         answer = alerts.test_channel(channel=channel)
-        (messages.success if answer.ok else messages.error)(request, f"{channel}: {answer.text}")
+        (messages.success if answer.ok else messages.error)(request, f"{channel}: {'the test was taken' if answer.ok else 'the test did not arrive'}. {sentence(answer.text)}")
         return redirect(reverse("admin:operations_alertchannel_change", args=[object_id]))
 
 
@@ -168,8 +176,37 @@ class AlertAdmin(ReadOnlyModelAdmin):
     list_filter = ["state", "severity", "rule"]
     list_select_related = ["rule", "acknowledged_by"]
     search_fields = ["summary", "cause"]
+    search_help_text = "Words of the summary"
     ordering = ["-id"]
     actions_detail = ["acknowledge"]
+    fieldsets = (
+        (None, {"fields": ("summary", "rule", "show_severity", "show_state", "show_value", "show_look")}),
+        ("When", {"fields": ("since", "fired_at", "last_seen_at", "escalated_at", "acknowledged_at", "acknowledged_by", "resolved_at")}),
+        ("Who was told", {"fields": ("show_told",)}),
+    )
+    readonly_fields = ("show_severity", "show_state", "show_value", "show_look", "show_told")
+
+    @display(description="Last reading")
+    def show_value(self, alert: Alert) -> str:
+        return metrics.reading(alert.rule.metric, alert.value) if alert.rule.source == "metric" else f"{alert.value:,g}"
+
+    @display(description="Where to look")
+    def show_look(self, alert: Alert) -> Any:
+        if alert.rule.source != "cases":
+            return alert.cause.replace("=", " = ").replace(",", ", ") or "everywhere"
+        kind = alert.cause.partition(":")[2]
+        return format_html('<a href="{}?kind={}" class="text-primary-600 underline">{}</a>', reverse("admin:operations_case_changelist"), kind, f"The cases of kind {spoken(kind)}" if kind else "The exception queue")
+
+    @display(description="Messages")
+    def show_told(self, alert: Alert) -> Any:
+        rows = [
+            (EVENTS.get(one.event, one.event), str(one.channel), one.get_state_display(), stamp(one.sent_at or one.due_at), one.answer or "–")
+            for one in alert.notices.select_related("channel").order_by("-id")[:MOST_TOLD]
+        ]
+        if not rows:
+            return "Nobody: the rule names no channel." if not alert.rule.channels.exists() else "Nobody yet."
+        body = format_html_join("", "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>", rows)
+        return format_html('<table class="payos-facts"><thead><tr><th>Message</th><th>To</th><th>State</th><th>At</th><th>Answer</th></tr></thead><tbody>{}</tbody></table>', body)
 
     @display(description="Severity", label=SEVERITY)
     def show_severity(self, alert: Alert) -> str:
@@ -179,7 +216,10 @@ class AlertAdmin(ReadOnlyModelAdmin):
     def show_state(self, alert: Alert) -> str:
         return alert.get_state_display()
 
-    def has_acknowledge_permission(self, request: HttpRequest, *args: Any) -> bool:
+    def has_acknowledge_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """What nobody has to see any more offers no button."""
+        if object_id is not None and request.method == "GET" and not Alert.objects.filter(pk=object_id, state="firing").exists():
+            return False
         return request.user.has_perm("operations.work_case") or request.user.has_perm("operations.manage_alert")  # type: ignore[union-attr]
 
     @action(
@@ -201,7 +241,12 @@ class AlertAdmin(ReadOnlyModelAdmin):
 
 @admin.register(AlertNotice)
 class AlertNoticeAdmin(ReadOnlyModelAdmin):
-    list_display = ["alert", "channel", "event", "state", "attempts", "sent_at", "answer"]
+    empty_words = "Messages about alerts are listed here as they are sent, each with what the receiver answered."
+    list_display = ["alert", "channel", "show_event", "state", "attempts", "sent_at", "answer"]
     list_filter = ["state", "event", "channel"]
     list_select_related = ["alert", "channel"]
     ordering = ["-id"]
+
+    @display(description="Message", ordering="event")
+    def show_event(self, notice: AlertNotice) -> str:
+        return EVENTS.get(notice.event, notice.event)

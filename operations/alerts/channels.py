@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 from django.conf import settings
@@ -15,6 +17,7 @@ from operations.models import AlertChannel
 from operations.models.alert import ChannelKind
 from payos.kernel import clock, http
 
+ERRNO = re.compile(r"\[Errno -?\d+\] ")
 PAGERDUTY = "https://events.pagerduty.com/v2/enqueue"
 PAGERDUTY_SEVERITY = {4: "critical", 3: "error", 2: "warning", 1: "info"}
 PAGERDUTY_ACTION = {"acknowledge": "acknowledge", "resolve": "resolve"}
@@ -49,8 +52,18 @@ class Answer:
 def send(channel: AlertChannel, message: Message) -> Answer:
     try:
         return SENDERS[channel.kind](channel, message)  # type: ignore[index]
+    except httpx.TimeoutException:
+        return Answer(False, f"no answer in time from {_where(channel)}", retry=True)
     except (httpx.HTTPError, OSError) as error:
-        return Answer(False, f"{type(error).__name__}: {error}"[:300], retry=True)
+        return Answer(False, f"{_where(channel)} cannot be reached: {ERRNO.sub('', str(error)).lower()}"[:300], retry=True)
+
+
+def _where(channel: AlertChannel) -> str:
+    """Whom a message did not reach, without what is secret in the address."""
+    if channel.kind == ChannelKind.EMAIL:
+        return f"the mail server {settings.EMAIL_HOST}:{settings.EMAIL_PORT}"
+    address = channel.target if channel.kind in {ChannelKind.SLACK, ChannelKind.WEBHOOK} else channel.endpoint or PAGERDUTY
+    return urlsplit(address).netloc.rpartition("@")[2] or "the receiver"
 
 
 def _email(channel: AlertChannel, message: Message) -> Answer:
@@ -123,7 +136,7 @@ def _webhook(channel: AlertChannel, message: Message) -> Answer:
 def _sns(channel: AlertChannel, message: Message) -> Answer:
     import boto3
     from botocore.config import Config
-    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
     arn = channel.target.strip()
     parts = arn.split(":")
@@ -152,6 +165,8 @@ def _sns(channel: AlertChannel, message: Message) -> Answer:
     except ClientError as error:
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         return Answer(False, str(error)[:300], retry=status >= 500 or status == 429)
+    except NoCredentialsError:
+        return Answer(False, "this machine has no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give it a role", retry=True)
     except BotoCoreError as error:
         return Answer(False, str(error)[:300], retry=True)
     return Answer(True, f"message {told['MessageId']}")
@@ -161,11 +176,11 @@ def _post(url: str, body: dict[str, Any]) -> Answer:
     with http.client() as client:
         answer = client.post(url, json=body)
     if answer.is_success:
-        return Answer(True, f"{answer.status_code} {answer.text[:100]}".strip())
+        return Answer(True, f"answered {answer.status_code} {answer.text[:100]}".strip())
     wait = answer.headers.get("Retry-After", "")
     return Answer(
         False,
-        f"{answer.status_code} {answer.text[:200]}",
+        f"answered {answer.status_code} {answer.text[:200]}".strip(),
         retry=answer.status_code == 429 or answer.status_code >= 500,
         retry_after=int(wait[:5]) if wait.isascii() and wait.isdigit() else None,
     )

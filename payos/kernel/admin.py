@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 from django.core.paginator import Paginator
@@ -9,6 +10,7 @@ from django.db import connection
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from unfold.admin import ModelAdmin
+from unfold.fields import UnfoldAdminReadonlyField
 
 from payos.kernel import audit
 from payos.kernel.reading import pretty, readings
@@ -62,6 +64,7 @@ class PayosModelAdmin(ModelAdmin):
     compressed_fields = True
     warn_unsaved_form = True
     list_select_related: Any = ()
+    conditional_fields: Any = {}  # as unfold spells it
     sensitive = False  # opening a row is a look at sensitive data, and is recorded
 
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -70,6 +73,15 @@ class PayosModelAdmin(ModelAdmin):
             row = self.get_object(request, object_id)
             audit.record(action="viewed", subject=row if row is not None else object_id)
         return response
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], add: bool = False, change: bool = False, form_url: str = "", obj: Any = None) -> HttpResponse:
+        shown = context["adminform"]
+        shown.form.asked_by = request.user
+        if self.conditional_fields and not (self.has_change_permission(request, obj) if change else add):
+            # Fields that hide by what another says have nothing to ask on a page without fields.
+            shown.model_admin = copy.copy(self)
+            shown.model_admin.conditional_fields = {}
+        return super().render_change_form(request, context, add, change, form_url, obj)
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> Any:
         """A pasted public id finds its row whatever the search fields are."""
@@ -115,6 +127,20 @@ class ReadOnlyModelAdmin(PayosModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+def _linked(self: UnfoldAdminReadonlyField, remote_field: Any, remote_obj: Any) -> Any:
+    """A row's neighbour as a link for whoever may open it, as its name for everybody else: no link leads to a refusal."""
+    neighbour = self.model_admin.admin_site._registry.get(remote_field.model)
+    user = getattr(self.form, "asked_by", None)
+    opts = remote_field.model._meta
+    if neighbour is None or user is None or not any(user.has_perm(f"{opts.app_label}.{act}_{opts.model_name}") for act in ("view", "change")):
+        return str(remote_obj)
+    return _link(self, remote_field, remote_obj)
+
+
+_link = UnfoldAdminReadonlyField.get_admin_url
+UnfoldAdminReadonlyField.get_admin_url = _linked
 
 
 def autodiscovered() -> None:

@@ -87,3 +87,23 @@ def test_u_takes_back_the_last_case_of_the_list(sign_in: Any, partner: Any) -> N
         case.refresh_from_db()
     assert case.state != "resolved"
     assert page.faults == []
+
+
+def test_a_rule_that_one_may_only_read_is_a_page_without_faults(sign_in: Any) -> None:
+    """Fields that hide by what another says are there for whoever writes; who reads sees words, and the page runs no script in vain."""
+    from operations.models import AlertRule
+
+    rule = AlertRule.objects.create(name="Lag", metric="payos_outbox_lag_seconds", labels={"rail": "ach"}, threshold=60)
+    for role, visible in (("auditor", True), ("administrator", False)):
+        page = sign_in(role)
+        page.goto(f"/admin/operations/alertrule/{rule.pk}/change/")
+        assert page.get_by_text("Age of the oldest event not handled yet (rail = ach)").count() == visible
+        assert page.locator("select[name=metric]").count() == (not visible)
+        assert page.faults == []
+    page.select_option("select[name=source]", "cases")
+    page.wait_for_selector("input[name=case_kind]", state="visible")
+    assert not page.locator("select[name=metric]").is_visible()
+    page.select_option("select[name=source]", "metric")
+    page.select_option("select[name=condition]", "absent")
+    page.wait_for_selector("input[name=window_minutes]", state="visible")
+    assert not page.locator("input[name=threshold]").is_visible()

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import inspect
 import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 from django.test import Client
 from django.urls import reverse
 
-from operations import alerts
+from operations import alerts, services
 from operations.models import Alert, AlertChannel, AlertRule
 from partners.models import User
 from payos.kernel import metrics, tenancy
@@ -139,3 +143,75 @@ def test_nobody_reads_a_secret_target_off_the_page(kind: str, role: str) -> None
         page = browser.get(address).content.decode()
         assert "Goes to" in page and target not in page
         assert "verysecret" not in page and "hook-with-secret" not in page and "R" * 20 not in page
+
+
+@pytest.mark.parametrize(
+    ("kind", "target", "endpoint", "said"),
+    [
+        ("webhook", "http://127.0.0.1:1/secret-path", "", "the test did not arrive. 127.0.0.1:1 cannot be reached: connection refused."),
+        ("pagerduty", "R" * 32, "http://127.0.0.1:1/v2/enqueue", "the test did not arrive. 127.0.0.1:1 cannot be reached: connection refused."),
+        ("sns", "arn:aws:sns:us-east-1:123456789012:alerts", "http://127.0.0.1:1/", "the test did not arrive. This machine has no AWS credentials"),
+        ("email", "desk@example.com", "", "the test was taken. Handed to the mail server for 1."),
+    ],
+)
+def test_the_test_button_says_in_words_how_it_went(monkeypatch: pytest.MonkeyPatch, console: Client, kind: str, target: str, endpoint: str, said: str) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    channel = AlertChannel.objects.create(name="Desk", kind=kind, target=target, endpoint=endpoint)
+    address = reverse("admin:operations_alertchannel_send_test", args=[channel.pk])
+    assert console.get(address).status_code == 200
+    console.post(address, {"_form_submitted": "True"}, headers={"HX-Request": "true"})
+    page = console.get(reverse("admin:operations_alertchannel_change", args=[channel.pk])).content.decode()
+    assert said in page and "secret-path" not in page
+
+
+def test_a_refusal_of_the_receiver_is_told_with_its_words(console: Client) -> None:
+    with served(500, b"no space left") as url:
+        channel = AlertChannel.objects.create(name="Desk", kind="webhook", target=url)
+        console.post(reverse("admin:operations_alertchannel_send_test", args=[channel.pk]), {"_form_submitted": "True"}, headers={"HX-Request": "true"})
+    page = console.get(reverse("admin:operations_alertchannel_change", args=[channel.pk])).content.decode()
+    assert "the test did not arrive. Answered 500 no space left." in page
+
+
+@contextmanager
+def served(status: int, body: bytes) -> Iterator[str]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_the_page_of_an_alert_says_who_was_told_and_ends_its_button(console: Client) -> None:
+    AlertRule.objects.update(enabled=False)
+    with served(200, b"ok") as url, tenancy.platform_scope():
+        rule = saved(console, source="cases", metric="", threshold="0", case_severity="1")
+        rule.channels.add(AlertChannel.objects.create(name="Desk", kind="webhook", target=url))
+        services.open_case(kind="unmatched_line", cause_key="a:1", title="Break")
+        alerts.evaluate()
+        alerts.deliver()
+    with tenancy.platform_scope():
+        alert = Alert.objects.get(rule=rule)
+    change, acknowledge = (reverse(f"admin:operations_alert_{name}", args=[alert.pk]) for name in ("change", "acknowledge"))
+    page = console.get(change).content.decode()
+    for said in ("It fires", "Desk (Webhook)", "answered 200 ok", "The cases of kind unmatched line", acknowledge):
+        assert said in page, said
+    console.post(acknowledge, {"_form_submitted": "True"}, headers={"HX-Request": "true"})
+    page = console.get(change).content.decode()
+    assert "Acknowledged" in page and acknowledge not in page
+    # A second person whose page is older presses it all the same: words, and no error page.
+    late = console.post(acknowledge, {"_form_submitted": "True"}, headers={"HX-Request": "true"})
+    assert late.status_code < 500
