@@ -184,24 +184,30 @@ class _Source:
         self.problem = lines.problem
 
     def _columns(self, text: str, done: int) -> Block | None:
-        """The columns of a text without quotes in which every line has as many cells, and nothing that the csv module would skip."""
-        delimiter = self.delimiter
-        if '"' in text or not self.splits:
+        """The columns of a text in which every line has as many cells, all of them in quotes or none, and nothing that the csv module would skip."""
+        if not self.splits:
             return None
         if "\r" in text:
             text = text.replace("\r\n", "\n")
         if text[-1:] == "\n":
             text = text[:-1]
-        width = text.count(delimiter, 0, text.find("\n")) + 1
-        marked = text.replace("\n", f"{delimiter}\n{delimiter}")
-        if width < 2 or "\r" in text or text[0] == " " or delimiter + " " in marked:
+        between, end, raw = self.delimiter, "\n", None
+        quotes = text.count('"')
+        if quotes:
+            if text[0] != '"' or text[-1] != '"':
+                return None
+            text, between, end = text[1:-1], f'"{between}"', '"\n"'
+        width = text.count(between, 0, text.find(end)) + 1
+        marked = text.replace(end, f"{between}\n{between}")
+        if width < 2 or "\r" in text or (not quotes and (text[0] == " " or between + " " in marked)):
             return None
-        cells = marked.split(delimiter)
+        cells = marked.split(between)
         count, rest = divmod(len(cells) + 1, width + 1)
-        if rest or cells[width :: width + 1].count("\n") != count - 1:
+        if rest or cells[width :: width + 1].count("\n") != count - 1 or text.count("\n") != count - 1 or (quotes and quotes != 2 * count * width):
             return None
-        raw = text.replace(delimiter, "\t")
-        return Block(range(done + 1, done + count + 1), columns=[cells[at :: width + 1] for at in range(width)], raw=raw.split("\n"))
+        if not quotes:
+            raw = text.replace(between, "\t").split("\n")
+        return Block(range(done + 1, done + count + 1), columns=[cells[at :: width + 1] for at in range(width)], raw=raw)
 
     def _rows(self, text: str, done: int) -> Block | None:
         """The rows of a text, if each is one line and none goes on after it."""

@@ -90,6 +90,7 @@ class Table:
             self.plain_amount = self.at_amount
         self.extras = [(f"{name}_minor", at, True) for name in ("gross", "fee", "net", "balance") if (at := get(name)) is not None]
         self.extras += [(name, at, False) for name in ("payout", "status") if (at := get(name)) is not None]
+        self.at_balance = get("balance")
         self.dated = self.at_booking is not None or self.at_value is not None
         self.need = 1 + max([*columns.values(), *layout.references.values(), *layout.descriptions, 0])
         self.currencies: dict[str, tuple[str, int, int | None]] = {}
