@@ -1,6 +1,6 @@
 """CSV and other delimited text: encoding, delimiter and header are found out unless a profile says them.
 
-Read with the csv module over bounded lines. Encodings tried are UTF-8, then Windows-1252, 1250, 1251 and 1257,
+Read with the csv module over bounded lines. Encodings tried are UTF-8, then Windows-1252, 1250, 1251, 1257, 1254 and 1253,
 Shift-JIS and GB18030, by which of them makes more known header words; UTF-16 is recognised by its mark.
 """
 
@@ -23,7 +23,7 @@ from ingestion.parsers.tabular import Row, Table
 from ingestion.parsers.tabular_bulk import Block
 from ingestion.parsers.textio import sniff_encoding
 
-VERSION = "3"
+VERSION = "4"
 HEAD = 1 << 18
 MAX_LINE = 1 << 20
 BLOCK = 1 << 14
@@ -49,7 +49,7 @@ def encoding_of(head: bytes, profile: Profile | None = None) -> str:
             continue
         return "utf-8"
     best, most = "cp1252", -1
-    for candidate in ("cp1252", "cp1250", "cp1251", "cp1257", "cp932", "gb18030"):
+    for candidate in ("cp1252", "cp1250", "cp1251", "cp1257", "cp1254", "cp1253", "cp932", "gb18030"):
         text = head[: 1 << 15].decode(candidate, "replace")
         hits = max((_hits(line, delimiter) for line in text.splitlines()[:40] for delimiter in DELIMITERS), default=0)
         if hits > most:

@@ -38,7 +38,7 @@ Blocks = Callable[[], Iterable[Block]]
 
 _CARRIED = re.compile(
     r"(opening|closing|begin\w*|end|ending|start\w*|previous|initial|final|old|new) balance|balance (brought|carried|forward|b/f|c/f)|(brought|carried) forward|\bb/f\b|\bc/f\b"
-    r"|(alter |neuer |anfangs|end|vorheriger |begin|eind)saldo|\b(alter|neuer) saldo|saldo (inicial|final|anterior|iniziale|finale|poczatkowe|koncowe)|(ancien|nouveau) solde|solde (initial|final|precedent|précédent)|kontostand",
+    r"|(alter |neuer |anfangs|end|vorheriger |begin|eind)saldo|\b(alter|neuer) saldo|saldo (inicial|final|anterior|iniziale|finale|poczatkowe|koncowe|do dia|del dia|total|em conta|dispon[ií]vel)|(ancien|nouveau) solde|solde (initial|final|precedent|précédent)|kontostand",
     re.IGNORECASE,
 )
 MAX_KEYS = 64
