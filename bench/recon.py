@@ -117,6 +117,8 @@ def _accuracy(report: Report, verdict: Verdict, mix: str) -> None:
     report.figure("false confirmed matches", verdict.false_matches, "matches")
     report.figure("recall of what is decidable", verdict.recall * 100, "%")
     report.figure("suggestions: truth among the first three", verdict.suggestion_rate * 100, "%")
+    for kind, offered in sorted(verdict.firsts.items()):
+        report.figure(f"first suggestions right, {kind}", verdict.firsts_right[kind] / offered * 100, "%")
     report.figure("discrepancy types right", verdict.type_rate * 100, "%")
     for event in sorted(set(verdict.wanted) | set(verdict.wrong)):
         right, wrong, wanted = verdict.right[event], verdict.wrong[event], verdict.wanted[event]

@@ -279,12 +279,42 @@ def same_amount_crowd(world: World) -> Truth:
     return Truth("same_amount_crowd", [([row.id], [world.theirs(row).id]) for row in mine])
 
 
+def _cut(world: World, mine: Row) -> str:
+    """What a bank leaves of a narrative: 14 to 35 signs, wherever they end."""
+    text = world.random.choice(
+        ["{r} {c}", "{c} {r}", "PAYMENT {r} {c}", "WIRE IN FROM {c} REF {r}", "{c}/INVOICE {r}", "TRF REF: {r}; {c}"]
+    ).format(r=mine.reference, c=mine.counterparty.upper())
+    return text[: world.random.randrange(14, 36)].strip()
+
+
+def cut_narrative(world: World) -> Truth:
+    mine = world.usual()
+    theirs = world.theirs(mine, reference="", counterparty="", description=_cut(world, mine))
+    return Truth("cut_narrative", [([mine.id], [theirs.id])], decidable=False, shown=True)
+
+
+def cut_fee(world: World) -> Truth:
+    """Somebody kept a fee back, nobody says so, and the narrative is cut."""
+    mine = world.usual()
+    style = world.random.randrange(4)
+    if style == 0:
+        fee = mine.minor * 29 // 1000 + 30
+    elif style == 1:
+        fee = mine.minor * 15 // 1000
+    elif style == 2:
+        fee = min(1500, mine.minor // 5)
+    else:
+        fee = int(mine.minor * world.random.uniform(0.003, 0.05))
+    theirs = world.theirs(mine, minor=mine.minor - max(3, fee), reference="", counterparty="", description=_cut(world, mine))
+    return Truth("cut_fee", [([mine.id], [theirs.id])], decidable=False, shown=True)
+
+
 EVENTS: dict[str, Callable[[World], Truth]] = {
     function.__name__: function
     for function in (
         exact, reformatted, padded, truncated, mistyped, narrative, net_of_fee, fx_rounding, no_reference,
         duplicate_internal, duplicate_external, missing_external, missing_internal, batch_reference, batch_bare,
         batch_partial, split, split_short, sign_flip, returned, identical, one_digit_apart, one_digit_orphans,
-        amount_wrong, fee_wrong, fx_wrong, date_far, currency_wrong, same_amount_crowd,
+        amount_wrong, fee_wrong, fx_wrong, date_far, currency_wrong, same_amount_crowd, cut_narrative, cut_fee,
     )
 }  # fmt: skip

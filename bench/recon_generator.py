@@ -42,6 +42,10 @@ MIXES: dict[str, dict[str, float]] = {
         "split_short": 1, "sign_flip": 2, "returned": 2, "identical": 2, "one_digit_apart": 5, "one_digit_orphans": 1,
         "amount_wrong": 3, "fee_wrong": 1, "fx_wrong": 1, "date_far": 1, "currency_wrong": 1, "same_amount_crowd": 1,
     },
+    "cut": {
+        "exact": 40, "reformatted": 5, "cut_narrative": 20, "cut_fee": 20, "no_reference": 2, "missing_external": 5,
+        "missing_internal": 5, "amount_wrong": 3,
+    },
 }  # fmt: skip
 
 
@@ -74,6 +78,8 @@ class Truth:
     groups: list[tuple[list[str], list[str]]] = field(default_factory=list)
     discrepancies: list[tuple[str, list[str], list[str]]] = field(default_factory=list)
     decidable: bool = True
+    # Nobody need decide it, but an operator should be shown the right counterpart.
+    shown: bool = False
 
 
 def decimal(minor: int, currency: str) -> str:

@@ -25,6 +25,7 @@ class Known:
     events: list[str] = field(default_factory=list)
     sizes: list[tuple[int, int]] = field(default_factory=list)
     decidable: list[bool] = field(default_factory=list)
+    shown: list[bool] = field(default_factory=list)
     types: list[str] = field(default_factory=list)
     event_of_type: dict[tuple[str, int], str] = field(default_factory=dict)
 
@@ -44,6 +45,7 @@ class Known:
             self.events.append(truth.event)
             self.sizes.append((len(mine), len(theirs)))
             self.decidable.append(truth.decidable)
+            self.shown.append(truth.decidable or truth.shown)
             for row in mine:
                 self._set(self.group, "I", row, number)
             for row in theirs:
@@ -87,6 +89,9 @@ class Verdict:
     missed_examples: dict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
     suggestions_asked: int = 0
     suggestions_hit: int = 0
+    # Rows to which something is suggested first, and whether that is right; apart from them those whose amounts differ.
+    firsts: Counter[str] = field(default_factory=Counter)
+    firsts_right: Counter[str] = field(default_factory=Counter)
     types_asked: Counter[str] = field(default_factory=Counter)
     types_right: Counter[str] = field(default_factory=Counter)
     type_confusion: Counter[tuple[str, str, str]] = field(default_factory=Counter)
@@ -97,7 +102,7 @@ class Verdict:
 
     @property
     def recall(self) -> float:
-        return sum(self.right.values()) / max(1, sum(self.wanted.values()))
+        return sum(self.right[event] for event in self.wanted) / max(1, sum(self.wanted.values()))
 
     @property
     def type_rate(self) -> float:
@@ -121,6 +126,8 @@ def judge(known: Known, path: Path) -> Verdict:
             _match(known, verdict, done, item)
         elif section == "suggestions":
             for row in item["internal"]:
+                if not offered[row]:
+                    _first(known, verdict, row, item)
                 if len(offered[row]) < 3:
                     offered[row].append(item["external"])
         elif section == "discrepancies":
@@ -147,12 +154,23 @@ def _match(known: Known, verdict: Verdict, done: array, item: dict[str, Any]) ->
             verdict.false_examples.append((event, {**item, "internal": item["internal"][:3], "external": item["external"][:3]}))
 
 
+def _first(known: Known, verdict: Verdict, row: str, item: dict[str, Any]) -> None:
+    kind = "of another amount" if item["reason"].get("perhaps") else "others"
+    number = known.get(known.group, "I", row)
+    right = any(
+        theirs in known.partner.get(row, ()) or (number >= 0 and known.get(known.group, "E", theirs) == number)
+        for theirs in item["external"]
+    )
+    verdict.firsts[kind] += 1
+    verdict.firsts_right[kind] += right
+
+
 def _suggestions(known: Known, verdict: Verdict, done: array, offered: dict[str, list[list[str]]]) -> None:
     firsts: dict[int, list[str]] = defaultdict(list)
     partners: dict[int, set[str]] = defaultdict(set)
     for side, cells in known.group.items():
         for index, number in enumerate(cells):
-            if number >= 0 and known.decidable[number] and not done[number]:
+            if number >= 0 and known.shown[number] and not done[number]:
                 row = f"{'INT' if side == 'I' else 'EXT'}{index:08d}"
                 if side == "I":
                     firsts[number].append(row)

@@ -18,8 +18,9 @@ from typing import BinaryIO
 from ingestion.parsers import headers
 from ingestion.parsers.layout import SAMPLE_ROWS, find
 from ingestion.parsers.profiles import Profile
-from ingestion.parsers.records import Events, Reject, Unreadable
+from ingestion.parsers.records import Pieces, Reject, Unreadable
 from ingestion.parsers.tabular import Row, Table
+from ingestion.parsers.tabular_bulk import Block
 from ingestion.parsers.textio import sniff_encoding
 
 VERSION = "3"
@@ -57,8 +58,8 @@ def encoding_of(head: bytes, profile: Profile | None = None) -> str:
 
 
 def _hits(line: str, delimiter: str) -> int:
-    cells = [cell.strip(' "') for cell in line.split(delimiter)]
-    return sum(headers.known(headers.plain(cell)) for cell in cells) if len(cells) > 1 else 0
+    cells = line.split(delimiter)
+    return sum([headers.known(headers.plain(cell.strip(' "'))) for cell in cells]) if len(cells) > 1 else 0
 
 
 def delimiter_of(text: str) -> str:
@@ -151,15 +152,16 @@ class _Source:
 
     def __init__(self, file: BinaryIO, encoding: str, delimiter: str) -> None:
         self.file, self.encoding, self.delimiter = file, encoding, delimiter
+        self.splits = delimiter in DELIMITERS
         self.start = 0
         self.width = 0
         self.problem = ""
 
     def rows(self) -> Iterable[Row]:
         """Rows with the number of their first physical line, those after the line `start`."""
-        return chain.from_iterable(self._batches())
+        return ((number, row) for block in self.blocks() for number, row in zip(block.numbers, block.rows(), strict=True))
 
-    def _batches(self) -> Iterator[Iterable[Row]]:
+    def blocks(self) -> Iterator[Block]:
         """Blocks in which every line is a row, all at once; from the first that is not so, row by row."""
         self.file.seek(0)
         lines = _Lines(self.file, self.encoding)
@@ -167,31 +169,58 @@ class _Source:
         start = self.start
         done = 0
         try:
-            for block in blocks:
-                rows = self._plain(block)
-                if rows is None:
-                    yield self._one_by_one(lines, chain([block], blocks), done)
+            for text in blocks:
+                block = self._columns(text, done) or self._rows(text, done)
+                if block is None:
+                    for number, row in self._one_by_one(lines, chain([text], blocks), done):
+                        yield Block((number,), [row])
                     break
-                first, done = done, done + len(rows)
+                done += len(block.numbers)
                 if done > start:
-                    yield zip(range(max(first, start) + 1, done + 1), islice(rows, max(0, start - first), None), strict=True)
+                    yield block.after(start)
         finally:
             with suppress(ValueError):  # whoever asked gave up and closed the file
                 lines.text.detach()
         self.problem = lines.problem
 
-    def _plain(self, block: str) -> list[list[str]] | None:
-        """The rows of a block, if each is one line and none goes on after it."""
-        reader = csv.reader(io.StringIO(block, newline=""), delimiter=self.delimiter, skipinitialspace=True)
+    def _columns(self, text: str, done: int) -> Block | None:
+        """The columns of a text in which every line has as many cells, all of them in quotes or none, and nothing that the csv module would skip."""
+        if not self.splits:
+            return None
+        if "\r" in text:
+            text = text.replace("\r\n", "\n")
+        if text[-1:] == "\n":
+            text = text[:-1]
+        between, end, raw = self.delimiter, "\n", None
+        quotes = text.count('"')
+        if quotes:
+            if text[0] != '"' or text[-1] != '"':
+                return None
+            text, between, end = text[1:-1], f'"{between}"', '"\n"'
+        width = text.count(between, 0, text.find(end)) + 1
+        marked = text.replace(end, f"{between}\n{between}")
+        if width < 2 or "\r" in text or (not quotes and (text[0] == " " or between + " " in marked)):
+            return None
+        cells = marked.split(between)
+        count, rest = divmod(len(cells) + 1, width + 1)
+        if rest or cells[width :: width + 1].count("\n") != count - 1 or text.count("\n") != count - 1 or (quotes and quotes != 2 * count * width):
+            return None
+        if not quotes:
+            raw = text.replace(between, "\t").split("\n")
+        return Block(range(done + 1, done + count + 1), columns=[cells[at :: width + 1] for at in range(width)], raw=raw)
+
+    def _rows(self, text: str, done: int) -> Block | None:
+        """The rows of a text, if each is one line and none goes on after it."""
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=self.delimiter, skipinitialspace=True)
         try:
             rows = list(reader)
         except csv.Error:
             return None
-        if '"' in block:
-            last = max(block.rfind("\n", 0, -2), block.rfind("\r", 0, -2)) + 1
-            if len(rows) != reader.line_num or block.count('"', last) % 2:
+        if '"' in text:
+            last = max(text.rfind("\n", 0, -2), text.rfind("\r", 0, -2)) + 1
+            if len(rows) != reader.line_num or text.count('"', last) % 2:
                 return None
-        return rows
+        return Block(range(done + 1, done + len(rows) + 1), rows)
 
     def _one_by_one(self, lines: _Lines, blocks: Iterable[str], done: int) -> Iterator[Row]:
         source = chain.from_iterable(lines.keep(blocks, done))
@@ -241,7 +270,7 @@ def _shape(cell: str) -> str:
     return "".join("9" if char.isdigit() else "a" if char.isalpha() else char for char in cell.strip(' "')[:40])
 
 
-def parse(file: BinaryIO, profile: Profile | None = None) -> Events:
+def parse(file: BinaryIO, profile: Profile | None = None) -> Pieces:
     """Events of a delimited text file."""
     head = file.read(HEAD)
     if not head.strip(b"\0 \t\r\n"):
@@ -269,6 +298,6 @@ def parse(file: BinaryIO, profile: Profile | None = None) -> Events:
     layout = find(sample, profile, delimiter)
     source.start = places[layout.header_row] if layout.header_row >= 0 else 0
     source.width = layout.width()
-    yield from Table(layout, source.rows).events()
+    yield from Table(layout, source.rows, source.blocks).events()
     if source.problem:
         yield Reject("end", source.problem)

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 from ingestion.parsers import processors
 from ingestion.parsers.layout import SAMPLE_ROWS, Layout, find
 from ingestion.parsers.profiles import Profile
-from ingestion.parsers.records import Events, Flag, Reject, StatementEnd, StatementStart, Unreadable, clip
+from ingestion.parsers.records import Flag, Pieces, Reject, StatementEnd, StatementStart, Unreadable, clip
 from ingestion.parsers.tabular import Row, Table
 from ingestion.parsers.textio import LineBlocks, decode, sniff_encoding
 
@@ -91,7 +91,7 @@ def _lists(document: Any, depth: int = 0) -> Iterator[list[Any]]:
             yield from _lists(value, depth + 1)
 
 
-def parse(file: BinaryIO, profile: Profile | None = None) -> Events:
+def parse(file: BinaryIO, profile: Profile | None = None) -> Pieces:
     """Events of a JSON document or of NDJSON."""
     head = file.read(1 << 16)
     file.seek(0)
@@ -159,7 +159,7 @@ def _is_lines(head: bytes) -> bool:
     return len(lines) > 1
 
 
-def _parse_document(document: Any, profile: Profile | None) -> Events:
+def _parse_document(document: Any, profile: Profile | None) -> Pieces:
     if profile is not None:
         records = at_path(document, profile.records)
         if isinstance(records, dict):
@@ -188,7 +188,7 @@ def _parse_document(document: Any, profile: Profile | None) -> Events:
     raise Unreadable(f"the JSON holds no list of transactions that is known: {problem or 'give a mapping profile'}")
 
 
-def _table(records: Iterable[Any], profile: Profile | None) -> Events:
+def _table(records: Iterable[Any], profile: Profile | None) -> Pieces:
     flat: list[dict[str, str]] = []
     bad: list[Reject] = []
     for number, record in enumerate(records, 1):
@@ -252,7 +252,7 @@ class _Moment(str):
         return datetime.fromtimestamp(int(self[:10]), UTC)
 
 
-def _parse_lines(file: BinaryIO, profile: Profile | None) -> Events:
+def _parse_lines(file: BinaryIO, profile: Profile | None) -> Pieces:
     source = LineBlocks(file, 1 << 20)
     sample: list[dict[str, str]] = []
     known = profile

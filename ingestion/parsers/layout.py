@@ -64,7 +64,7 @@ class Layout:
 
 
 def texts(row: Sequence[object]) -> list[str]:
-    return [cell_text(cell).strip() for cell in row]
+    return [cell.strip() if type(cell) is str else cell_text(cell).strip() for cell in row]
 
 
 def find(rows: Sequence[Sequence[object]], profile: Profile | None, delimiter: str = "") -> Layout:

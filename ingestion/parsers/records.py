@@ -7,7 +7,7 @@ the start said and adds what was only known at the end, so a consumer may look a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -124,6 +124,19 @@ class Flag:
 
 Event = StatementStart | Line | StatementEnd | Reject | Flag
 Events = Iterator[Event]
+
+
+class Lines(list[Line]):
+    """Lines of one statement that a reader hands on together; the registry takes them apart again."""
+
+    __slots__ = ("total",)
+
+    def __init__(self, lines: Iterable[Line], total: int) -> None:
+        super().__init__(lines)
+        self.total = total
+
+
+Pieces = Iterator[Event | Lines]
 
 RAW_LIMIT = 2000
 

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, cast
 
 from ingestion.parsers import bai2, camt, csvfile, jsonfile, mt940, ofx, processors, xlsxfile
 from ingestion.parsers.profiles import Profile
-from ingestion.parsers.records import Events, Line, Reject, StatementEnd, StatementStart, Unreadable
+from ingestion.parsers.records import Events, Line, Lines, Pieces, Reject, StatementEnd, StatementStart, Unreadable
 from ingestion.parsers.textio import sniff_encoding
 
 HEAD = 1 << 16
@@ -31,7 +31,7 @@ class Format:
     """One format: its reader, the version of that reader, and whether mapping profiles apply."""
 
     name: str
-    read: Callable[..., Events]
+    read: Callable[..., Pieces]
     version: str
     title: str
     mapped: bool = False
@@ -177,7 +177,7 @@ def _open(source: str | os.PathLike[str] | BinaryIO, name: str) -> tuple[BinaryI
     return cast(BinaryIO, spool), name
 
 
-def _guard(events: Events) -> Events:
+def _guard(events: Pieces) -> Events:
     """Every statement that starts ends, and a file of nothing but rejects is given up in bounded time."""
     rejects = 0
     started: StatementStart | None = None
@@ -190,6 +190,11 @@ def _guard(events: Events) -> Events:
                 lines += 1
                 total += event.amount_minor
                 yield event
+                continue
+            if isinstance(event, Lines):
+                lines += len(event)
+                total += event.total
+                yield from event
                 continue
             seen_line = seen_line or lines > 0
             if type(event) is StatementStart:

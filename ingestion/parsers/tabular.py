@@ -17,14 +17,15 @@ from ingestion.parsers.amounts import currency_exponent, known_currency
 from ingestion.parsers.layout import Layout
 from ingestion.parsers.records import (
     AmountError,
-    Events,
     Flag,
     Line,
+    Pieces,
     Reject,
     StatementEnd,
     StatementStart,
     clip,
 )
+from ingestion.parsers.tabular_bulk import Block, Bulk
 from ingestion.parsers.tabular_fast import quick
 from ingestion.parsers.tabular_state import State
 from ingestion.parsers.values import direction
@@ -32,6 +33,8 @@ from ingestion.parsers.values import direction
 #: A row with its 1-based number in the file. Every cell is text: a reader turns numbers and dates into it.
 Row = tuple[int, list[str]]
 Rows = Callable[[], Iterable[Row]]
+#: The same rows, as many at a time as come together.
+Blocks = Callable[[], Iterable[Block]]
 
 _CARRIED = re.compile(
     r"(opening|closing|begin\w*|end|ending|start\w*|previous|initial|final|old|new) balance|balance (brought|carried|forward|b/f|c/f)|(brought|carried) forward|\bb/f\b|\bc/f\b"
@@ -52,9 +55,10 @@ _TOTALS = re.compile(
 class Table:
     """Reads the rows under a header according to a layout."""
 
-    def __init__(self, layout: Layout, rows: Rows) -> None:
+    def __init__(self, layout: Layout, rows: Rows, blocks: Blocks | None = None) -> None:
         self.layout = layout
         self.rows = self._with_computed(rows) if layout.computed else rows
+        self.blocks = blocks if blocks is not None and not layout.computed else self._single
         self.width = layout.width() if layout.computed else None
         profile = layout.profile
         columns = layout.columns
@@ -86,6 +90,7 @@ class Table:
             self.plain_amount = self.at_amount
         self.extras = [(f"{name}_minor", at, True) for name in ("gross", "fee", "net", "balance") if (at := get(name)) is not None]
         self.extras += [(name, at, False) for name in ("payout", "status") if (at := get(name)) is not None]
+        self.at_balance = get("balance")
         self.dated = self.at_booking is not None or self.at_value is not None
         self.need = 1 + max([*columns.values(), *layout.references.values(), *layout.descriptions, 0])
         self.currencies: dict[str, tuple[str, int, int | None]] = {}
@@ -93,84 +98,92 @@ class Table:
         self.first_key: tuple[str, str] | None = None
         self.other_keys: dict[tuple[str, str], None] = {}
 
-    def events(self) -> Events:
+    def events(self) -> Pieces:
         yield from self._pass(None)
         for key in list(self.other_keys):
             yield from self._pass(key)
 
-    def _pass(self, wanted: tuple[str, str] | None) -> Events:
+    def _pass(self, wanted: tuple[str, str] | None) -> Pieces:
         """One reading of the rows. The first reading (None) takes the first key it meets, and reports what is wrong."""
         state: State | None = None
         first = wanted is None
         loose: list[Reject | Flag] = []
         seen: set[str] = set()
         read = quick(self) or _never
+        bulk = Bulk(self)
         at_account, account = self.at_account, self.default_account
         current: str | None = None  # the currency of lines that are of the open statement, without further questions
         seen_day: date | None = None
         lines = total = 0
         item: Line | Reject | Flag | None
-        for number, row in self.rows():
-            item = read(number, row)
-            if item is None:
-                if not any(row):
+        for block in self.blocks():
+            if state is not None and bulk.able:
+                whole = bulk.read(block, state.currency, state.account)
+                if whole is not None:
+                    state.note_all(whole)
+                    yield whole.lines
                     continue
-                item = self._row(number, row)
-            elif item.currency == current:
-                lines += 1
-                total += item.amount_minor
-                if item.booking_date is not seen_day or item.extra:
-                    seen_day = item.booking_date
-                    state.note(item)  # type: ignore[union-attr]
+            for number, row in zip(block.numbers, block.rows(), strict=True):
+                item = read(number, row)
+                if item is None:
+                    if not any(row):
+                        continue
+                    item = self._row(number, row)
+                elif item.currency == current:
+                    lines += 1
+                    total += item.amount_minor
+                    if item.booking_date is not seen_day or item.extra:
+                        seen_day = item.booking_date
+                        state.note(item)  # type: ignore[union-attr]
+                    yield item
+                    continue
+                if not isinstance(item, Line):
+                    if first and item is not None:
+                        if state is None and len(loose) < 1000:
+                            loose.append(item)
+                        else:
+                            if isinstance(item, Reject) and state is not None:
+                                state.unread += 1
+                            yield item
+                    continue
+                if self.unique_at is not None and first:
+                    key_text = _cell(row, self.unique_at)
+                    if key_text and key_text in seen:
+                        yield Reject(number, f"{key_text} is in this file twice; the first row counts", clip(item.raw))
+                        continue
+                    if len(seen) < MAX_UNIQUE:
+                        seen.add(key_text)
+                elif self.unique_at is not None:
+                    key_text = _cell(row, self.unique_at)
+                    if key_text and key_text in seen:
+                        continue
+                    if len(seen) < MAX_UNIQUE:
+                        seen.add(key_text)
+                own = _cell(row, at_account) or account
+                key = (own, item.currency)
+                if wanted is None:
+                    wanted = self.first_key = key
+                if key != wanted:
+                    if not first:
+                        continue
+                    if key in self.other_keys or len(self.other_keys) < MAX_KEYS:
+                        self.other_keys[key] = None
+                        continue
+                    yield Flag(number, "mixed", f"more than {MAX_KEYS} accounts or currencies in one file; this line stays with the first")
+                if state is None:
+                    state = State(own, item.currency)
+                    yield StatementStart(own, item.currency, position=number)
+                    if first:
+                        for text in self.layout.assumed:
+                            yield Flag(self.layout.header_row + 1, "assumed", text)
+                    yield from loose
+                    loose = []
+                    if self.unique_at is None and at_account is None:
+                        current = item.currency
+                state.lines += 1
+                state.sum += item.amount_minor
+                state.note(item)
                 yield item
-                continue
-            if not isinstance(item, Line):
-                if first and item is not None:
-                    if state is None and len(loose) < 1000:
-                        loose.append(item)
-                    else:
-                        if isinstance(item, Reject) and state is not None:
-                            state.unread += 1
-                        yield item
-                continue
-            if self.unique_at is not None and first:
-                key_text = _cell(row, self.unique_at)
-                if key_text and key_text in seen:
-                    yield Reject(number, f"{key_text} is in this file twice; the first row counts", clip(item.raw))
-                    continue
-                if len(seen) < MAX_UNIQUE:
-                    seen.add(key_text)
-            elif self.unique_at is not None:
-                key_text = _cell(row, self.unique_at)
-                if key_text and key_text in seen:
-                    continue
-                if len(seen) < MAX_UNIQUE:
-                    seen.add(key_text)
-            own = _cell(row, at_account) or account
-            key = (own, item.currency)
-            if wanted is None:
-                wanted = self.first_key = key
-            if key != wanted:
-                if not first:
-                    continue
-                if key in self.other_keys or len(self.other_keys) < MAX_KEYS:
-                    self.other_keys[key] = None
-                    continue
-                yield Flag(number, "mixed", f"more than {MAX_KEYS} accounts or currencies in one file; this line stays with the first")
-            if state is None:
-                state = State(own, item.currency)
-                yield StatementStart(own, item.currency, position=number)
-                if first:
-                    for text in self.layout.assumed:
-                        yield Flag(self.layout.header_row + 1, "assumed", text)
-                yield from loose
-                loose = []
-                if self.unique_at is None and at_account is None:
-                    current = item.currency
-            state.lines += 1
-            state.sum += item.amount_minor
-            state.note(item)
-            yield item
         if state is None:
             if first:
                 yield StatementStart(self.default_account, self.default_currency, position=self.layout.header_row + 1)
@@ -196,12 +209,12 @@ class Table:
             row = row + [""] * (self.need - len(row))
         at = self.at_currency
         text = row[at].strip() if at is not None else ""
-        currency, exponent, places = self.currencies.get(text) or self._currency(text)
+        currency, exponent, places = self.currencies.get(text) or self.read_currency(text)
         if self.plain_amount is not None:
             text = row[self.plain_amount].strip()
             amount = self.numbers.read(text, exponent) if text else None
         else:
-            amount = self._amount(row, exponent)
+            amount = self.read_amount(row, exponent)
         if amount is None:
             return self._footer(number, row) or Reject(number, "the row has no amount", clip("\t".join(row)))
         if self.settled:
@@ -209,9 +222,9 @@ class Table:
             if status.casefold() not in self.settled:
                 return Flag(number, "not_settled", f"status {status[:30]!r}: no money moved ({clip(' '.join(row), 200)})")
         at = self.at_booking
-        booking = self._date(row[at]) if at is not None else None
+        booking = self.read_date(row[at]) if at is not None else None
         at = self.at_value
-        value = self._date(row[at]) if at is not None else None
+        value = self.read_date(row[at]) if at is not None else None
         if booking is None and value is None and self.dated:
             return self._footer(number, row) or Reject(number, "the row has no date that can be read", clip("\t".join(row)))
         if places is not None and places != exponent:
@@ -231,9 +244,9 @@ class Table:
                     row[at_party].strip() if at_party is not None else "", description,
                     row[at_type].strip() if at_type is not None else "", "\t".join(row[: self.width]), number,
                     row[at_account].strip() if at_account is not None else "", (),
-                    self.extra(row, exponent) if self.extras else None)  # fmt: skip # nosec B610 # no query: the fields beside the canonical ones
+                    self.fields_beside(row, exponent) if self.extras else None)  # fmt: skip
 
-    def _currency(self, text: str) -> tuple[str, int, int | None]:
+    def read_currency(self, text: str) -> tuple[str, int, int | None]:
         """Currency, its places, and the places that amounts in minor units were written with."""
         currency = text.upper() or self.default_currency or "XXX"
         if len(currency) != 3 and not known_currency(currency):
@@ -252,7 +265,7 @@ class Table:
             raise AmountError(f"{amount} is no whole number of minor units of {currency}")
         return scaled
 
-    def _amount(self, row: list[str], exponent: int) -> int | None:
+    def read_amount(self, row: list[str], exponent: int) -> int | None:
         read = self.numbers.read
         if self.terms:
             total, found = 0, False
@@ -290,6 +303,10 @@ class Table:
                 return 1
         return direction(word)
 
+    def _single(self) -> Iterator[Block]:
+        for number, row in self.rows():
+            yield Block((number,), [row])
+
     def _with_computed(self, rows: Rows) -> Rows:
         """The rows with the profile's computed fields as columns right of their own."""
         templates, width = self.layout.computed, self.layout.width()
@@ -303,7 +320,7 @@ class Table:
 
         return longer
 
-    def _date(self, text: str) -> date | None:
+    def read_date(self, text: str) -> date | None:
         days = self.days
         if text in days and type(text) is str:
             return days[text]
@@ -312,7 +329,7 @@ class Table:
             days[text] = day
         return day
 
-    def extra(self, row: list[str], exponent: int) -> dict[str, object] | None:
+    def fields_beside(self, row: list[str], exponent: int) -> dict[str, object] | None:
         extra: dict[str, object] = {}
         for name, place, is_amount in self.extras:
             text = row[place].strip()
@@ -336,7 +353,7 @@ class Table:
             return Flag(number, "header_again", "the header is repeated")
         if _CARRIED.search(text[:400]) and not self._has_amount(row):
             return Flag(number, "totals_row", clip(text, 200))
-        if (at is None or at >= len(row) or self._date(row[at]) is None) and _says_total(cells):
+        if (at is None or at >= len(row) or self.read_date(row[at]) is None) and _says_total(cells):
             return Flag(number, "totals_row", clip(text, 200))
         if len(cells) == 1 and self.layout.width() > 2:
             return Flag(number, "note_row", clip(text, 200))

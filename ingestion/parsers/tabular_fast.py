@@ -80,7 +80,7 @@ def quick(table: Table) -> Quick | None:
     )  # fmt: skip
     names: dict[str, Any] = {
         "currencies": table.currencies, "days": table.days, "kinds": tuple(kind for kind, _ in references), "mark": table.numbers.decimal,
-        "extra": table.extra, "join": "\t".join, "Line": Line,
+        "extra": table.fields_beside, "join": "\t".join, "Line": Line,
     }  # fmt: skip
     exec(compile(source, "<row>", "exec"), names)  # nosec B102 # places and constants of ours, see above
     return cast(Quick, names["read"])

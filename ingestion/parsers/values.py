@@ -18,6 +18,7 @@ from ingestion.parsers.records import AmountError
 _SIMPLE = re.compile(r"(-?[0-9]{1,12})(?:\.([0-9]{0,6}))?\Z")
 _SYMBOLS = re.compile(r"[$€£¥₦₹]|(?<![A-Za-z])(?:[A-Z]{3}|Ksh|KSh|KShs?|kr\.?|zł|Kč|R\$|Fr\.?)(?![A-Za-z])")
 _NUMBER = re.compile(r"[.,]?\d[\d.,'’ \u00a0\u202f]*")
+_GROUPED = {".": re.compile(r"\.\d{3}(?!\d)"), ",": re.compile(r",\d{3}(?!\d)")}
 _NO_WORD = re.compile(r"[\W_]+")
 _SPACES = re.compile(r"[\s\u00a0\u202f'’_]")
 _SHAPE = {
@@ -48,6 +49,8 @@ _NAMED_US = re.compile(r"([^\W\d_]{3,10})\.?\s+(\d{1,2}),?\s+(\d{4})(?:\D|\Z)")
 
 def plain(text: str) -> str:
     """Lower case, no accents, no punctuation, in any alphabet: what header names and month names are compared by."""
+    if text.isascii():
+        return _NO_WORD.sub(" ", text.lower()).strip()
     folded = unicodedata.normalize("NFKD", text.replace("ł", "l").replace("ß", "ss").replace("ø", "o").replace("ı", "i"))
     folded = "".join(char for char in folded if not unicodedata.combining(char))
     return _NO_WORD.sub(" ", folded.casefold()).strip()
@@ -127,7 +130,7 @@ def decimal_mark(samples: Iterable[str], default: str = ".") -> str:
         mark = text[at]
         if text.count(mark) > 1:
             votes["," if mark == "." else "."] += 2
-        elif re.search(re.escape(mark) + r"\d{3}(?!\d)", text) is None:
+        elif _GROUPED[mark].search(text) is None:
             votes[mark] += 2
     if votes["."] == votes[","]:
         return default

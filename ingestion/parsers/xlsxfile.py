@@ -1,175 +1,115 @@
 """Excel workbooks, by content and not by name: `.xls` files that are really xlsx, and old binary .xls.
 
-Cells are read by calamine. A number cell becomes the text a person sees (15 digits), then an exact amount; no
-float reaches an amount. Before calamine sees the file it is measured: archives that unpack to more than
-`MAX_UNPACKED`, and sheets whose corner cells would make a table of more than `MAX_CELLS`, are refused.
+A sheet of ordinary rows is read by their shape (`sheet_shapes.py`, `sheet_cells.py`), every other one by calamine; both give the
+same cells. A number cell becomes the text a person sees (15 digits), then an exact amount; no float reaches an amount.
+Before any of it a workbook is measured (`workbook_bounds.py`).
 """
 
 from __future__ import annotations
 
-import re
-import struct
-import zipfile
-import zlib
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
-from itertools import islice
-from typing import BinaryIO, cast
+from typing import BinaryIO, Protocol, cast
 
-from python_calamine import CalamineError, load_workbook
+from python_calamine import CalamineWorkbook, load_workbook
 
 from ingestion.parsers.amounts import known_currency
 from ingestion.parsers.layout import SAMPLE_ROWS, Layout, find
 from ingestion.parsers.profiles import Profile
-from ingestion.parsers.records import Events, Flag, StatementEnd, StatementStart, Unreadable
+from ingestion.parsers.records import Flag, Lines, Pieces, StatementEnd, StatementStart, Unreadable
+from ingestion.parsers.sheet_cells import Sheet, Strings
+from ingestion.parsers.sheet_shapes import SheetReader
 from ingestion.parsers.tabular import Row, Table
+from ingestion.parsers.tabular_bulk import Block
 from ingestion.parsers.values import Numbers, cell_text, decimal_mark, is_amount, is_date
+from ingestion.parsers.workbook_bounds import measure
+from ingestion.parsers.workbook_parts import NotPlain, Parts, calm
 
 VERSION = "3"
-MAX_FILE = 64 << 20
-MAX_UNPACKED = 512 << 20
-MAX_ENTRIES = 2000
-MAX_CELLS = 40_000_000
-MAX_OLD_XLS = 16 << 20
 MAX_SHEETS = 50
 MAX_SHOWN = 20_000
 #: A sheet named with so many digits is named after its account.
 MIN_ACCOUNT_DIGITS = 6
-CHUNK = 1 << 20
+#: Rows handed over at once, of a sheet that calamine read.
+TOGETHER = 500
 
 _TO_POINT = str.maketrans({".": None, ",": "."})
-_WIDE = re.compile(rb"""r\s*=\s*["']\$?([A-Za-z]{2,8})\$?\d""")
-_TALL = re.compile(rb"""r\s*=\s*["']\$?[A-Za-z]{0,8}\$?(\d{6,12})["']""")
-# As every program writes it; anything else is looked at twice.
-_FAR = re.compile(rb"""r="\$?(?:[A-Za-z]{2}|[A-Za-z]?\$?\d{6})|r=\s|r\s+=""")
-_SHEET = re.compile(r"xl/worksheets/[^/]+\.xml\Z", re.IGNORECASE)
 
 
-def measure(file: BinaryIO) -> None:
-    """Refuse a workbook that would not fit, without unpacking more than the bound."""
-    file.seek(0, 2)
-    size = file.tell()
-    file.seek(0)
-    if size > MAX_FILE:
-        raise Unreadable(f"the workbook has {size >> 20} MiB, at most {MAX_FILE >> 20} are read: export it as CSV")
-    head = file.read(8)
-    file.seek(0)
-    if head.startswith(b"\xd0\xcf\x11\xe0"):
-        if size > MAX_OLD_XLS:
-            raise Unreadable(f"the .xls file has {size >> 20} MiB, at most {MAX_OLD_XLS >> 20} are read: save it as xlsx or CSV")
-        return
-    try:
-        _measure_archive(file)
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError, struct.error) as error:
-        raise Unreadable(f"not a workbook: {error}") from None
-    file.seek(0)
+class Cells(Protocol):
+    """The rows of a sheet, from its first row and column on."""
 
+    def sample(self, limit: int) -> list[list[object]]: ...
 
-def _measure_archive(file: BinaryIO) -> None:
-    archive = zipfile.ZipFile(file)
-    entries = archive.infolist()
-    if len(entries) > MAX_ENTRIES:
-        raise Unreadable(f"the workbook has {len(entries)} parts, at most {MAX_ENTRIES} are read")
-    if sum(entry.file_size for entry in entries) > MAX_UNPACKED:
-        raise Unreadable(f"the workbook unpacks to more than {MAX_UNPACKED >> 20} MiB; it is refused")
-    if not any(entry.filename.lower().startswith("xl/") for entry in entries):
-        raise Unreadable("a zip archive, but not an Excel workbook: extract it first")
-    budget = MAX_UNPACKED
-    for entry in entries:
-        # The stated size may lie: what counts is what comes out.
-        budget -= _unpack(file, entry, budget)
-
-
-def _unpack(file: BinaryIO, entry: zipfile.ZipInfo, budget: int) -> int:
-    sheet = _SHEET.search(entry.filename) is not None
-    if entry.flag_bits & 1:
-        raise Unreadable("the workbook is encrypted: save it without a password")
-    if entry.compress_type == zipfile.ZIP_STORED:
-        if entry.compress_size > budget:
-            raise Unreadable(f"the workbook unpacks to more than {MAX_UNPACKED >> 20} MiB; it is refused")
-    elif entry.compress_type != zipfile.ZIP_DEFLATED:
-        raise Unreadable(f"the workbook is packed by an unusual method ({entry.compress_type}); save it again")
-    if entry.header_offset < 0:
-        raise Unreadable("not a workbook: a part of the archive is damaged")
-    file.seek(entry.header_offset)
-    header = file.read(30)
-    if len(header) < 30 or header[:4] != b"PK\x03\x04":
-        raise Unreadable("not a workbook: a part of the archive is damaged")
-    file.seek(entry.header_offset + 30 + int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little"))
-    stored = entry.compress_type == zipfile.ZIP_STORED
-    inflate = zlib.decompressobj(-15)
-    left, total, wide, tall, tail = entry.compress_size, 0, 26, 99_999, b""
-    pending = b""
-    while left > 0 or pending:
-        data = pending or file.read(min(CHUNK // 8, left))
-        if not pending:
-            if not data:
-                raise Unreadable("the workbook is cut off")
-            left -= len(data)
-        if stored:
-            text, pending = data, b""
-        else:
-            try:
-                text = inflate.decompress(data, CHUNK)
-            except zlib.error as error:
-                raise Unreadable(f"the workbook is damaged: {error}") from None
-            pending = inflate.unconsumed_tail
-        total += len(text)
-        if total > budget:
-            raise Unreadable(f"the workbook unpacks to more than {MAX_UNPACKED >> 20} MiB; it is refused")
-        if sheet and text:
-            text = tail + text
-            tail = text[-64:]
-            if _FAR.search(text) or b" =" in text or b"= " in text or b"='" in text:
-                for match in _WIDE.finditer(text):
-                    wide = max(wide, _column(match[1]))
-                for match in _TALL.finditer(text):
-                    tall = max(tall, int(match[1]))
-            if wide * tall > MAX_CELLS and (wide > 702 or tall > 1_048_576 or wide * tall > 20 * MAX_CELLS):
-                raise Unreadable(f"the sheet spans {wide} columns and up to {tall} rows; a statement does not: export it as CSV")
-        if not stored and inflate.eof:
-            break
-    return total
-
-
-def _column(letters: bytes) -> int:
-    number = 0
-    for letter in letters.upper():
-        number = number * 26 + letter - 64
-    return number
+    def shown(self, after: int, points: list[int]) -> Iterator[Block]: ...
 
 
 class Workbook:
-    """calamine, with its two ways of giving up (an error, or a panic on damaged parts) as one: `Unreadable`."""
+    """The sheets of a workbook, each read in one of the two ways."""
 
     def __init__(self, file: BinaryIO) -> None:
-        with _calm():
-            self.book = load_workbook(file)
-            self.names = list(self.book.sheet_names)
+        self.file = file
+        self.readers: dict[str, SheetReader] = measure(file)
+        self.book: CalamineWorkbook | None = None
+        self.parts: Parts | None = None
+        if self.readers:
+            try:
+                self.parts = Parts(file)
+                self.strings = Strings(self.parts)
+            except NotPlain:
+                self.readers = {}
+        self.names = list(self.parts.paths) if self.parts is not None else self._calamine().sheet_names
+
+    def _calamine(self) -> CalamineWorkbook:
+        if self.book is None:
+            self.file.seek(0)
+            with calm():
+                self.book = load_workbook(self.file)
+        return self.book
+
+    def cells(self, name: str) -> Cells:
+        if self.parts is not None and (reader := self.readers.get(self.parts.paths.get(name, ""))) is not None:
+            try:
+                return Sheet(reader, self.parts, self.strings)
+            except (NotPlain, Unreadable):
+                pass
+        return Rows(self.rows(name))
 
     def rows(self, name: str) -> list[list[object]]:
-        with _calm():
-            return cast(list[list[object]], self.book.get_sheet_by_name(name).to_python(skip_empty_area=False))
+        """All rows as calamine has them."""
+        book = self._calamine()
+        with calm():
+            return cast(list[list[object]], book.get_sheet_by_name(name).to_python(skip_empty_area=False))
 
 
-@contextmanager
-def _calm() -> Iterator[None]:
-    try:
-        yield
-    except (CalamineError, OSError, ValueError, zipfile.BadZipFile) as error:
-        raise Unreadable(f"the workbook cannot be read: {str(error)[:300]}") from None
-    except BaseException as error:
-        # A Rust panic arrives as a BaseException of pyo3 that cannot be imported by name.
-        if type(error).__name__ != "PanicException":
-            raise
-        raise Unreadable("the workbook is damaged: its parts contradict each other") from None
+class Rows:
+    """The rows of a sheet that calamine read."""
+
+    def __init__(self, rows: list[list[object]]) -> None:
+        self.rows = rows
+
+    def sample(self, limit: int) -> list[list[object]]:
+        return self.rows[:limit]
+
+    def shown(self, after: int, points: list[int]) -> Iterator[Block]:
+        shown: dict[object, str] = {}  # days and moments come again and again
+        for start in range(after, len(self.rows), TOGETHER):
+            made = []
+            for cells in self.rows[start : start + TOGETHER]:
+                row = [
+                    cell if type(cell) is str else f"{cell:.15g}" if type(cell) is float and -1e15 < cell < 1e15 and (cell > 1e-4 or cell < -1e-4)
+                    else shown.get(cell) or _shown(cell, shown) for cell in cells
+                ]  # fmt: skip
+                for at in points:
+                    if at < len(row) and type(cells[at]) is str:
+                        row[at] = row[at].translate(_TO_POINT)
+                made.append(row)
+            yield Block(range(start + 1, start + len(made) + 1), made)
 
 
-def parse(file: BinaryIO, profile: Profile | None = None) -> Events:
+def parse(file: BinaryIO, profile: Profile | None = None) -> Pieces:
     """Events of a workbook: every sheet that holds a table, or the one the profile names; each sheet that is not read is named."""
-    measure(file)
     workbook = Workbook(file)
     named = profile.sheet if profile else ""
     read: list[str] = []
@@ -178,13 +118,13 @@ def parse(file: BinaryIO, profile: Profile | None = None) -> Events:
     last: Layout | None = None
     for name in [named] if named else workbook.names[:MAX_SHEETS]:
         try:
-            rows = workbook.rows(name)
-            layout = _sheet(name, rows, profile, last)
+            cells = workbook.cells(name)
+            layout = _sheet(name, cells.sample(SAMPLE_ROWS), profile, last)
         except Unreadable as error:
             problem = problem or f"sheet {name!r}: {error}"
             skipped.append(Flag(name, "sheet_skipped", f"sheet {name!r} was not read: {error}"))
             continue
-        yield from _statements(name, rows, layout, first=not read)
+        yield from _statements(name, cells, layout, first=not read)
         read.append(name)
         last = layout
     if not read:
@@ -234,29 +174,24 @@ def _goes_on(rows: list[list[object]], last: Layout) -> bool:
     return bool(sample) and good * 5 >= len(sample) * 4
 
 
-def _statements(name: str, rows: list[list[object]], layout: Layout, *, first: bool) -> Events:
+def _statements(name: str, cells: Cells, layout: Layout, *, first: bool) -> Pieces:
     """The lines of one sheet; those of a later sheet have its name in front of their row."""
     start = layout.header_row + 1
-    commas = _comma_columns(rows, layout)
+    commas = _comma_columns(cells.sample(start + SAMPLE_ROWS)[start:], layout)
 
-    def body() -> Iterable[Row]:
-        shown: dict[object, str] = {}  # days and moments come again and again
-        for number, cells in enumerate(islice(rows, start, None), start + 1):
-            row = [
-                cell if type(cell) is str else f"{cell:.15g}" if type(cell) is float and -1e15 < cell < 1e15 and (cell > 1e-4 or cell < -1e-4)
-                else shown.get(cell) or _shown(cell, shown) for cell in cells
-            ]  # fmt: skip
-            for at in commas:
-                if at < len(row) and type(cells[at]) is str:
-                    row[at] = row[at].translate(_TO_POINT)
-            yield number, row
+    def blocks() -> Iterator[Block]:
+        return cells.shown(start, commas)
 
-    for event in Table(layout, body).events():
+    def rows() -> Iterator[Row]:
+        return ((number, row) for block in blocks() for number, row in zip(block.numbers, block.rows(), strict=True))
+
+    for event in Table(layout, rows, blocks).events():
         if not first:
             if isinstance(event, StatementStart | StatementEnd):
                 event.number = event.number or name  # two sheets of one account are two statements
-            if type(event) is not StatementEnd:
-                event.position = f"{name}!{event.position}"
+            for piece in event if isinstance(event, Lines) else [event]:
+                if type(piece) is not StatementEnd:
+                    piece.position = f"{name}!{piece.position}"
         yield event
 
 
@@ -267,10 +202,9 @@ def _shown(cell: object, shown: dict[object, str]) -> str:
     return text
 
 
-def _comma_columns(rows: list[list[object]], layout: Layout) -> list[int]:
+def _comma_columns(sample: list[list[object]], layout: Layout) -> list[int]:
     """Columns where numbers stand beside amounts typed as text with a decimal comma: the text is brought to the numbers' form."""
     places = {at for name in ("amount", "credit", "debit", "gross", "fee", "net", "balance") if (at := layout.columns.get(name)) is not None}
-    sample = rows[layout.header_row + 1 :][:SAMPLE_ROWS]
     cells = [(at, row[at]) for row in sample for at in places if at < len(row)]
     if not any(isinstance(cell, float) for _, cell in cells):
         return []

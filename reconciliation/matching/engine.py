@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 import psycopg
 
-from reconciliation.matching import ambiguity, hints, rules, scratch, subsets
+from reconciliation.matching import ambiguity, fees, hints, rules, scratch, subsets
 from reconciliation.matching.fuzzy import Scorer
 from reconciliation.matching.macros import Texts
 from reconciliation.matching.spec import Spec
@@ -29,7 +29,7 @@ WORK = (
     " recon_known_e recon_token recon_crowded recon_same recon_chosen recon_bag recon_bag_row recon_bag_sum"
     " recon_bag_hit recon_bag_item recon_bag_kept recon_crowd recon_near recon_asked recon_claimed_key recon_claimed recon_scored recon_word recon_word_use recon_hint recon_hinted recon_bunch_item"
     " recon_bunch recon_bunch_total recon_line recon_bunch_hit recon_bunch_sure recon_bunch_row recon_bunch_all recon_bunch_no recon_bunch_offer recon_left recon_unsettled recon_double"
-    " recon_type_i recon_type_e recon_whole recon_batch recon_told recon_rest_i recon_rest_e recon_like recon_hot recon_hot_name recon_hot_row recon_block recon_tie recon_found recon_part recon_cluster recon_twin recon_deferred"
+    " recon_type_i recon_type_e recon_whole recon_batch recon_told recon_rest_i recon_rest_e recon_loose recon_piece recon_zone recon_loose_pair recon_fee_hint recon_like recon_hot recon_hot_name recon_hot_row recon_block recon_tie recon_found recon_part recon_cluster recon_twin recon_deferred"
 ).split()
 
 
@@ -254,6 +254,8 @@ class Run:
         self.sql("suggest.sql")
         if 4 in self.spec.levels:
             self.sql("suggest_totals.sql")
+        if 3 in self.spec.levels and self.scorer is not None:
+            fees.store(self.connection, self.scorer)
         self.sql("classify_found.sql")
         self.sql("classify_groups.sql")
         ambiguity.store(self.connection, self.texts)

@@ -170,6 +170,9 @@ class Texts:
             "hot_rows": "200",
             "hot_names": "50",
             "subset_items": str(spec.subset_items),
+            # What a fee may take: 6 percent, or up to 50 major units where that is no more than a quarter.
+            "fee_most": "greatest(l.size * 6 / 100, least(l.size / 4, 5000))",
+            "fee_block": "400",
             "token_length": "4",  # nosec B105 # a number of words, no password
             "token_words": "40",  # nosec B105 # a number of words, no password
             "token_numbers": "8",  # nosec B105 # a number of words, no password

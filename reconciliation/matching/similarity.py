@@ -14,8 +14,12 @@ from rapidfuzz.distance import OSA
 
 from reconciliation.matching.macros import ACCENTED, PLAIN
 
-AMOUNT = {1: 25, 2: 22, 3: 14, 4: 14, 5: 0}
-AMOUNT_WORD = {1: "equal", 2: "net of fee", 3: "within tolerance", 4: "net of fee within tolerance", 5: "opposite sign"}
+# The amounts differ, and nothing that either side declares explains it.
+DIFFERS = 6
+AMOUNT = {1: 25, 2: 22, 3: 14, 4: 14, 5: 0, DIFFERS: 0}
+AMOUNT_WORD = {
+    1: "equal", 2: "net of fee", 3: "within tolerance", 4: "net of fee within tolerance", 5: "opposite sign", DIFFERS: "different",
+}  # fmt: skip
 UNACCENTED = str.maketrans(ACCENTED, PLAIN)
 SHORTEST_PART = 5
 # What an unlike reference costs: of our own scheme, of a scheme of theirs, and where no references are shared at all.

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ingestion.parsers import corpus, registry, xlsxfile
+from ingestion.parsers import corpus, registry, workbook_bounds
 from ingestion.parsers.records import MAX_MINOR, Line, Reject, StatementEnd, StatementStart, Unreadable
 from tests.ingestion.parsers.helpers import Read
 
@@ -75,7 +75,7 @@ def archive(parts: dict[str, bytes]) -> bytes:
 
 
 def test_zip_bombs_honest_and_lying(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(xlsxfile, "MAX_UNPACKED", 8 << 20)
+    monkeypatch.setattr(workbook_bounds, "MAX_UNPACKED", 8 << 20)
     bomb = archive({"xl/workbook.xml": b"<workbook/>", **{f"xl/worksheets/sheet{n}.xml": bytes(1 << 20) for n in range(9)}})
     with pytest.raises(Unreadable, match="unpacks to more than"):
         Read(bomb)

@@ -8,7 +8,7 @@ import random
 
 import pytest
 
-from ingestion.parsers import csvfile, registry, tabular
+from ingestion.parsers import csvfile, registry, tabular, tabular_bulk
 from ingestion.parsers.records import Event, Line
 from tests.ingestion.parsers.helpers import Read
 
@@ -18,8 +18,10 @@ def events(data: bytes, monkeypatch: pytest.MonkeyPatch, *, quick: bool, plain: 
         patch.setattr(csvfile, "BLOCK", block)
         if not quick:
             patch.setattr(tabular, "quick", lambda table: None)
+            patch.setattr(tabular_bulk.Bulk, "read", lambda self, block, currency, account: None)
         if not plain:
-            patch.setattr(csvfile._Source, "_plain", lambda self, block: None)
+            patch.setattr(csvfile._Source, "_columns", lambda self, text, done: None)
+            patch.setattr(csvfile._Source, "_rows", lambda self, text, done: None)
         try:
             return list(registry.open_file(io.BytesIO(data)).events)
         except registry.Unreadable as error:
