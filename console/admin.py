@@ -22,6 +22,7 @@ from payos.kernel.errors import Problem
 
 @admin.register(Report)
 class ReportAdmin(ReadOnlyModelAdmin):
+    empty_words = "Reports are made each night; make one at once above."
     search_fields = ["title"]
 
     def get_urls(self) -> list[Any]:
@@ -116,6 +117,7 @@ class ReportAdmin(ReadOnlyModelAdmin):
 
 @admin.register(ReportSubscription)
 class ReportSubscriptionAdmin(PayosModelAdmin):
+    empty_words = "A subscription mails a report to people as soon as it is made: add one and name the addresses."
     list_display = ["kind", "span", "partner", "emails", "formats", "enabled"]
     list_filter = ["kind", "span", "enabled"]
     list_select_related = ["partner"]

@@ -56,6 +56,7 @@ class PartnerForm(forms.ModelForm):
 
 @admin.register(Partner)
 class PartnerAdmin(PayosModelAdmin):
+    empty_words = "A partner is whose money moves: add the first one, then its API key."
     form = PartnerForm
     list_display = ["name", "country", "timezone", "show_currencies", "show_active", "show_live", "created_at", "public_id"]
     list_filter = ["active", "live_enabled"]
@@ -100,6 +101,7 @@ class BranchForm(forms.ModelForm):
 
 @admin.register(Branch)
 class BranchAdmin(PayosModelAdmin):
+    empty_words = "A branch is an outlet of a partner with settlements of its own. Partners without outlets need none."
     form = BranchForm
     list_display = ["name", "code", "partner", "show_mode", "timezone", "holding_days", "show_active", "public_id"]
     list_filter = ["active", "livemode", "partner"]
@@ -157,6 +159,7 @@ class NewKeyForm(DialogForm):
 
 @admin.register(ApiKey)
 class ApiKeyAdmin(ReadOnlyModelAdmin):
+    empty_words = "A key lets a partner's program speak to the API: choose New key."
     list_display = ["name", "prefix", "partner", "show_mode", "show_state", "show_scopes", "last_used_at", "expires_at", "created_at"]
     list_filter = ["livemode", "partner"]
     list_select_related = ["partner"]
@@ -257,7 +260,7 @@ def _look_like_the_rest(model: Any, *bases: Any, **more: Any) -> None:
         admin.site.register(model, type(f"{model.__name__}Admin", (*bases, ModelAdmin), more))
 
 
-_look_like_the_rest(PeriodicTask, beat_admin.PeriodicTaskAdmin, form=PeriodicTaskForm)
+_look_like_the_rest(PeriodicTask, beat_admin.PeriodicTaskAdmin, form=PeriodicTaskForm, empty_words="The clock writes its tasks here when it starts: is the product running?")
 _look_like_the_rest(CrontabSchedule, beat_admin.CrontabScheduleAdmin)
 _look_like_the_rest(ClockedSchedule, beat_admin.ClockedScheduleAdmin)
 _look_like_the_rest(IntervalSchedule)

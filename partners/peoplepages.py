@@ -33,6 +33,7 @@ class NewPersonForm(UserCreationForm):
 
 @admin.register(User)
 class UserAdmin(DjangoUserAdmin, PayosModelAdmin):  # type: ignore[misc]
+    empty_words = "Add the people who work here, each with a role."
     form = UserChangeForm
     add_form = NewPersonForm
     formfield_overrides = {models.ManyToManyField: {"widget": UnfoldAdminCheckboxSelectMultiple}}
@@ -136,6 +137,7 @@ for model in (Authenticator, EmailAddress):
 class RoleAdmin(ReadOnlyModelAdmin):
     """Roles come from the permission matrix; they are shown here and changed there."""
 
+    empty_words = "Roles are made by the set-up of the database: run manage.py migrate."
     list_display = ["name", "show_count", "show_people"]
     fields = ["name", "show_people", "show_permissions"]
     ordering = ["name"]

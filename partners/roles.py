@@ -27,26 +27,26 @@ LOOK = [
     "partners.view_branch",
     "kernel.view_calendarday",
 ]
+# Whoever works cases keeps filters of the queue under names of his own.
+OWN_VIEWS = ["operations.add_savedview", "operations.change_savedview", "operations.delete_savedview"]
 MATRIX: dict[str, list[str]] = {
     OPERATOR: [
         *LOOK,
         "operations.work_case",
         "operations.request_approval",
-        "operations.add_savedview",
-        "operations.change_savedview",
-        "operations.delete_savedview",
+        *OWN_VIEWS,
         "ingestion.work_*",
         "reconciliation.work_*",
         "settlement.work_*",
         "webhooks.work_*",
         "console.work_*",
     ],
-    APPROVER: [*LOOK, "operations.work_case", "operations.request_approval", "operations.decide_approval"],
+    APPROVER: [*LOOK, "operations.work_case", *OWN_VIEWS, "operations.request_approval", "operations.decide_approval"],
     TREASURER: [
         *LOOK,
         "treasury.*",
         "ledger.manage_period",
-        "operations.work_case",
+        "operations.work_case", *OWN_VIEWS,
         "operations.request_approval",
         "settlement.work_*",
         "settlement.change_*",
@@ -56,7 +56,7 @@ MATRIX: dict[str, list[str]] = {
         "kernel.add_calendarday",
         "kernel.change_calendarday",
     ],
-    COMPLIANCE: [*LOOK, "compliance.*", "operations.work_case", "operations.request_approval", "kernel.view_auditevent", "partners.view_*"],
+    COMPLIANCE: [*LOOK, "compliance.*", "operations.work_case", *OWN_VIEWS, "operations.request_approval", "kernel.view_auditevent", "partners.view_*"],
     AUDITOR: ["*.view_*"],
     ADMINISTRATOR: [
         "*.view_*",

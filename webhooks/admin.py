@@ -208,6 +208,7 @@ def _shown_once(request: HttpRequest, endpoint: Endpoint, secret: str) -> HttpRe
 
 @admin.register(Delivery)
 class DeliveryAdmin(ReadOnlyModelAdmin):
+    empty_words = "Events that go to an endpoint are listed here with each attempt. Register an endpoint first."
     list_display = ["created_at", "event_type", "show_subject", "show_state", "show_endpoint", "partner", "attempts", "last_status", "last_error", "public_id"]
     list_filter = ["state", "event_type", "livemode", "partner", "endpoint"]
     list_select_related = ["partner", "endpoint"]
@@ -277,6 +278,7 @@ class DeliveryAdmin(ReadOnlyModelAdmin):
 
 @admin.register(Attempt)
 class AttemptAdmin(ReadOnlyModelAdmin):
+    empty_words = "Each attempt to reach an endpoint is listed here with the answer."
     list_display = ["created_at", "event_type", "number", "show_outcome", "status", "error", "latency_ms", "url", "partner"]
     list_filter = ["succeeded", "event_type", "error_code", "livemode", "partner"]
     list_select_related = ["partner"]

@@ -117,6 +117,7 @@ class ConnectorAdmin(PayosModelAdmin):
 
 @admin.register(ConnectorRun)
 class ConnectorRunAdmin(ReadOnlyModelAdmin):
+    empty_words = "Each time a connector fetches, it says here what it found."
     list_display = ["started_at", "connector", "found", "fresh", "quarantined", "error"]
     list_filter = ["connector"]
     list_select_related = ["connector"]

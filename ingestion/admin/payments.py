@@ -101,6 +101,7 @@ class PaymentAdmin(ReadOnlyModelAdmin):
 
 @admin.register(PaymentStaging)
 class PaymentStagingAdmin(ReadOnlyModelAdmin):
+    empty_words = "Rows that were written to the staging table wait here until they are recorded, usually for seconds."
     list_display = ["id", "reference_number", "amount", "currency", "payment_date", "processed", "outcome", "error", "processed_at"]
     list_filter = ["processed", "outcome"]
     search_fields = ["=reference_number"]
@@ -109,6 +110,7 @@ class PaymentStagingAdmin(ReadOnlyModelAdmin):
 
 @admin.register(StagingProcessLog)
 class StagingProcessLogAdmin(ReadOnlyModelAdmin):
+    empty_words = "Each round over the staging table says here what it recorded and what it rejected."
     list_display = ["id", "status", "total", "processed", "duplicates", "conflicts", "errors", "show_time", "started_at"]
     list_filter = ["status"]
     date_hierarchy = "started_at"

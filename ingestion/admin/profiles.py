@@ -25,6 +25,7 @@ from payos.kernel.errors import Problem
 
 @admin.register(MappingProfile)
 class MappingProfileAdmin(PayosModelAdmin):
+    empty_words = "A profile says which column of a CSV, XLSX or JSON file means what. Files with usual names of columns need none."
     list_display = ["name", "show_title", "kind", "partner", "version", "show_state", "show_users", "created_at"]
     list_filter = ["kind", "current", "active"]
     list_select_related = ["partner"]

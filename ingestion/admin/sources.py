@@ -20,6 +20,7 @@ from payos.kernel.forms import ReasonForm
 
 @admin.register(Source)
 class SourceAdmin(PayosModelAdmin):
+    empty_words = "A source is a processor that tells of payments by webhook: add one and give it the address and the secret."
     list_display = ["name", "adapter", "partner", "show_mode", "currency", "channel", "active"]
     list_filter = ["adapter", "active", "livemode"]
     list_select_related = ["partner"]
@@ -76,6 +77,7 @@ class SourceAdmin(PayosModelAdmin):
 
 @admin.register(RawMessage)
 class RawMessageAdmin(ReadOnlyModelAdmin):
+    empty_words = "Messages of payment sources are kept here as they came, with the reason where one was not understood."
     list_display = ["created_at", "source", "reason", "partner"]
     list_filter = ["source"]
     list_select_related = ["partner"]

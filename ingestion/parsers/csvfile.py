@@ -1,6 +1,6 @@
 """CSV and other delimited text: encoding, delimiter and header are found out unless a profile says them.
 
-Read with the csv module over bounded lines. Encodings tried are UTF-8, then Windows-1252, 1250, 1251 and 1257,
+Read with the csv module over bounded lines. Encodings tried are UTF-8, then Windows-1252, 1250, 1251, 1257, 1254 and 1253,
 Shift-JIS and GB18030, by which of them makes more known header words; UTF-16 is recognised by its mark.
 """
 
@@ -23,7 +23,7 @@ from ingestion.parsers.tabular import Row, Table
 from ingestion.parsers.tabular_bulk import Block
 from ingestion.parsers.textio import sniff_encoding
 
-VERSION = "3"
+VERSION = "4"
 HEAD = 1 << 18
 MAX_LINE = 1 << 20
 BLOCK = 1 << 14
@@ -49,7 +49,7 @@ def encoding_of(head: bytes, profile: Profile | None = None) -> str:
             continue
         return "utf-8"
     best, most = "cp1252", -1
-    for candidate in ("cp1252", "cp1250", "cp1251", "cp1257", "cp932", "gb18030"):
+    for candidate in ("cp1252", "cp1250", "cp1251", "cp1257", "cp1254", "cp1253", "cp932", "gb18030"):
         text = head[: 1 << 15].decode(candidate, "replace")
         hits = max((_hits(line, delimiter) for line in text.splitlines()[:40] for delimiter in DELIMITERS), default=0)
         if hits > most:
@@ -184,24 +184,30 @@ class _Source:
         self.problem = lines.problem
 
     def _columns(self, text: str, done: int) -> Block | None:
-        """The columns of a text without quotes in which every line has as many cells, and nothing that the csv module would skip."""
-        delimiter = self.delimiter
-        if '"' in text or not self.splits:
+        """The columns of a text in which every line has as many cells, all of them in quotes or none, and nothing that the csv module would skip."""
+        if not self.splits:
             return None
         if "\r" in text:
             text = text.replace("\r\n", "\n")
         if text[-1:] == "\n":
             text = text[:-1]
-        width = text.count(delimiter, 0, text.find("\n")) + 1
-        marked = text.replace("\n", f"{delimiter}\n{delimiter}")
-        if width < 2 or "\r" in text or text[0] == " " or delimiter + " " in marked:
+        between, end, raw = self.delimiter, "\n", None
+        quotes = text.count('"')
+        if quotes:
+            if text[0] != '"' or text[-1] != '"':
+                return None
+            text, between, end = text[1:-1], f'"{between}"', '"\n"'
+        width = text.count(between, 0, text.find(end)) + 1
+        marked = text.replace(end, f"{between}\n{between}")
+        if width < 2 or "\r" in text or (not quotes and (text[0] == " " or between + " " in marked)):
             return None
-        cells = marked.split(delimiter)
+        cells = marked.split(between)
         count, rest = divmod(len(cells) + 1, width + 1)
-        if rest or cells[width :: width + 1].count("\n") != count - 1:
+        if rest or cells[width :: width + 1].count("\n") != count - 1 or text.count("\n") != count - 1 or (quotes and quotes != 2 * count * width):
             return None
-        raw = text.replace(delimiter, "\t")
-        return Block(range(done + 1, done + count + 1), columns=[cells[at :: width + 1] for at in range(width)], raw=raw.split("\n"))
+        if not quotes:
+            raw = text.replace(between, "\t").split("\n")
+        return Block(range(done + 1, done + count + 1), columns=[cells[at :: width + 1] for at in range(width)], raw=raw)
 
     def _rows(self, text: str, done: int) -> Block | None:
         """The rows of a text, if each is one line and none goes on after it."""

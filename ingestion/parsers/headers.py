@@ -19,7 +19,7 @@ WORDS: dict[str, tuple[str, ...]] = {
         "datum provedeni", "zaksiegowano", "dtposted", "process date", "processed date", "txn date", "tran date", "run date",
         "tarih", "islem tarihi", "tranzakcio datuma", "konyveles datuma", "konyvelesi datum", "дата операции", "дата", "дата транзакции", "дата проводки",
         "дата документа", "交易日期", "记账日期", "交易时间", "日期", "日付", "取引日", "年月日", "お取引日", "거래일자", "거래일시", "ημερομηνια", "datum transakce", "buchungs datum",
-        "kuupaev", "datums", "ngay giao dich", "tanggal",
+        "kuupaev", "datums", "ngay giao dich", "tanggal", "bokford", "transaktionsdatum", "fecha contable", "fecha operativa",
     ),
     "value_date": (
         "value date", "valuta", "valutadate", "valuta datum", "valutadatum", "rentedatum", "wertstellung", "wertstellungstag",
@@ -33,17 +33,17 @@ WORDS: dict[str, tuple[str, ...]] = {
         "betrag eur", "amount eur", "amount usd", "amount gbp", "amount chf", "umsatz in eur", "montant eur", "importe eur", "summa",
         "maara", "total", "value", "paid", "kwota operacji", "kwota transakcji", "osszeg", "net", "net total", "amount kes", "amt", "trnamt", "tran amount", "netto", "netto betrag", "neto", "netto amount",
         "buchungsbetrag", "islem tutari", "tutar", "osszege", "tranzakcio osszege", "сумма операции", "сумма", "сумма в валюте счета", "сумма транзакции", "交易金额", "金额", "発生金額", "金額",
-        "거래금액", "ποσο", "importo eur", "zauctovana castka", "castka czk", "iznos", "jumlah", "so tien",
+        "거래금액", "ποσο", "importo eur", "zauctovana castka", "castka czk", "iznos", "jumlah", "so tien", "objem", "insattningar uttag", "cad",
     ),
     "credit": (
         "credit", "credit amount", "money in", "paid in", "deposit", "deposits", "haben", "gutschrift", "gutschriften", "eingang", "zahlungseingang", "abonos", "ingresos", "haber", "credit eur", "abono", "ingreso",
         "avere", "accrediti", "entrate", "uznania", "credito", "kredit", "bij", "in", "credits", "receipts", "credit usd", "credit amt", "insattning", "lodgement", "incoming",
-        "inn pa konto", "inn", "приход", "поступление", "зачисление", "收入金额", "收入", "贷方金额", "贷方发生额", "存入", "お預り金額", "お預入れ", "入金", "入金額", "預入金額", "입금", "입금액", "jovairas", "alacak",
+        "inn pa konto", "inn", "приход", "поступление", "зачисление", "收入金额", "收入", "贷方金额", "贷方发生额", "存入", "お預り金額", "お預入れ", "入金", "入金額", "預入金額", "입금", "입금액", "jovairas", "alacak", "預かり金額", "預り金額", "お預かり金額",
     ),
     "debit": (
         "debit", "debit amount", "money out", "paid out", "withdrawal", "withdrawals", "withdrawn", "soll", "lastschrift", "belastung", "belastungen", "ausgang", "zahlungsausgang", "cargos", "gastos", "debe", "debit eur",
         "cargo", "gasto", "dare", "addebiti", "uscite", "obciazenia", "debito", "debet", "af", "out", "debits", "payments", "debit usd", "debit amt", "uttag", "outgoing",
-        "ut fra konto", "ut av konto", "расход", "списание", "支出金额", "支出", "借方金额", "借方发生额", "お支払金額", "お引出し", "出金", "出金額", "支払金額", "출금", "출금액", "terheles", "borc",
+        "ut fra konto", "ut av konto", "расход", "списание", "支出金额", "支出", "借方金额", "借方发生额", "お支払金額", "お引出し", "出金", "出金額", "支払金額", "출금", "출금액", "terheles", "borc", "支払い金額", "お支払い金額", "引出金額",
     ),
     "direction": (
         "debit credit", "credit debit", "dr cr", "cr dr", "d c", "c d", "dc", "af bij", "bij af", "soll haben", "s h", "sens", "cdtdbtind",
@@ -61,7 +61,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     ),
     "account": (
         "auftragskonto", "iban auftragskonto", "own account", "eigene iban", "account", "account number", "account no", "iban", "konto", "kontonummer", "rekening", "rekeningnummer", "compte", "cuenta", "conto", "konta",
-        "accountid", "account id", "iban bban", "numero de compte", "conta", "szamlaszam", "saskaitos nr", "номер счета", "账号", "口座番号", "cislo uctu", "iban auftraggeberkonto", "auftraggeberkonto",
+        "accountid", "account id", "iban bban", "numero de compte", "conta", "szamlaszam", "saskaitos nr", "номер счета", "账号", "口座番号", "cislo uctu", "iban auftraggeberkonto", "auftraggeberkonto", "iban kontoinhaber",
     ),
     "counterparty": (
         "counterparty", "counterparty name", "name", "payee", "payer", "beneficiary", "beneficiary name", "beguenstigter zahlungspflichtiger",
@@ -69,7 +69,7 @@ WORDS: dict[str, tuple[str, ...]] = {
         "empfanger", "naam tegenpartij", "naam tegenpartij bank", "tegenpartij", "contrepartie", "beneficiaire", "beneficiario", "kontrahent",
         "nadawca odbiorca", "mottagare", "avsandare", "modtager", "protistrana", "other party info", "merchant", "merchantname", "merchant name",
         "customer", "customer name", "from", "tegenrekening naam", "zahlungsempfanger", "zahlungspflichtiger", "sender", "recipient",
-        "partner neve", "контрагент", "对方户名", "交易对方", "nazev protiuctu", "saaja maksaja", "gavejas", "handelaar", "ordernde bank", "partner name",
+        "partner neve", "контрагент", "对方户名", "交易对方", "nazev protiuctu", "saaja maksaja", "gavejas", "handelaar", "ordernde bank", "partner name", "payee name", "nimi", "navn", "namn", "partner",
     ),
     "counterparty_account": (
         "counterparty account", "counterparty iban", "kontonummer iban", "iban zahlungsbeteiligter", "tegenrekening", "tegenrekening iban bban",
@@ -82,6 +82,8 @@ WORDS: dict[str, tuple[str, ...]] = {
         "transaction details", "omschrijving 1", "omschrijving 2", "omschrijving 3", "remittance information unstructured", "betreff", "note", "notes", "selite", "viesti", "zprava", "merchantplace", "title", "zweck",
         "aciklama", "kozlemeny", "описание", "назначение платежа", "описание операции", "摘要", "交易摘要", "附言", "備考", "お取扱内容", "적요", "내용", "transaktionsbeschreibung", "lancamento", "historico lancamento",
         "forklaring", "beskrivning", "beskrivelse", "paaiskinimai", "zinojums", "avisierungstext", "nachricht", "booking text", "label",
+        "otsikko", "rubrik", "remarks", "transaction remarks", "摘要内容", "zprava pro prijemce", "descrizione estesa", "supplementary details",
+        "beschreibung", "beschreibung1", "beschreibung2", "beschreibung3", "description 1", "description 2", "description 3",
     ),
     "type": (
         "type", "transaction type", "typ", "art", "tipo", "code", "mutatiesoort", "reporting category", "category", "categorie", "umsatzart",

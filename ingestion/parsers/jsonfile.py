@@ -20,7 +20,7 @@ from ingestion.parsers.records import Flag, Pieces, Reject, StatementEnd, Statem
 from ingestion.parsers.tabular import Row, Table
 from ingestion.parsers.textio import LineBlocks, decode, sniff_encoding
 
-VERSION = "3"
+VERSION = "4"
 MAX_DOCUMENT = 64 << 20
 MAX_FIELDS = 400
 MAX_DEPTH = 8

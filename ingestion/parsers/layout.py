@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from ingestion.parsers import headers
 from ingestion.parsers.profiles import Profile
-from ingestion.parsers.records import Unreadable
+from ingestion.parsers.records import AmountError, Unreadable
 from ingestion.parsers.values import (
     Dates,
     Numbers,
@@ -30,6 +30,7 @@ MAX_COLUMNS = 16_384
 
 _NOT_OURS = re.compile(r"\b(orig\w*|foreign|local|exchange|from|to|target|source|oorspr|puvodni|transfer|converted|payment)\b")
 _CURRENCY_IN_NAME = re.compile(r"\b([A-Z]{3})\b")
+_CODE_BESIDE = re.compile(r"(?<![A-Za-z])([A-Z]{3})(?![A-Za-z])")
 _IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{1,4}){3,8}\b")
 _SYMBOLS = {"€": "EUR", "£": "GBP", "₹": "INR", "₦": "NGN", "zł": "PLN", "Kč": "CZK", "R$": "BRL", "KSh": "KES", "Ksh": "KES"}
 _PREAMBLE_ACCOUNT = re.compile(
@@ -166,6 +167,7 @@ def _headerless(sample: list[list[str]]) -> Layout:
     """No known header: a column that is always a date and one that is always an amount make a statement."""
     rows = [row for row in sample if len([cell for cell in row if cell]) > 1][:100]
     width = max((len(row) for row in rows), default=0)
+    sides = _two_sides(rows, width)
     date_at = amount_at = -1
     for column in range(width):
         cells = [row[column] for row in rows if column < len(row) and row[column]]
@@ -174,6 +176,8 @@ def _headerless(sample: list[list[str]]) -> Layout:
         enough = min(len(cells) * 0.8, len(cells) - 1) if len(cells) > 2 else len(cells)  # one row on top may say something else
         if date_at < 0 and sum(map(is_date, cells)) >= enough:
             date_at = column
+        elif sides:
+            continue
         elif (
             sum(map(is_amount, cells)) >= enough
             and any(("." in cell or "," in cell) for cell in cells)
@@ -181,7 +185,7 @@ def _headerless(sample: list[list[str]]) -> Layout:
             and not (amount_at >= 0 and any(row[amount_at].startswith("-") for row in rows if amount_at < len(row)))
         ):
             amount_at = column
-    if date_at < 0 or amount_at < 0:
+    if date_at < 0 or (amount_at < 0 and not sides):
         raise Unreadable(
             "no header with a date and an amount was recognised, nor columns that hold them: give a mapping profile"
         )
@@ -189,12 +193,43 @@ def _headerless(sample: list[list[str]]) -> Layout:
     first = next((index for index, row in enumerate(sample) if date_at < len(row) and is_date(row[date_at])), 0)
     text_at = [
         column for column in range(width)
-        if column not in (date_at, amount_at)
+        if column not in (date_at, amount_at, *sides.values())
         and any(any(char.isalpha() for char in row[column]) for row in rows if column < len(row))
     ]  # fmt: skip
-    layout = Layout(first - 1, names, {"booking_date": date_at, "amount": amount_at}, {}, text_at, Numbers(), Dates())
+    layout = Layout(first - 1, names, {"booking_date": date_at, **(sides or {"amount": amount_at})}, {}, text_at, Numbers(), Dates())
     layout.assumed.append("no header was found; date and amount were recognised by their shape")
     return layout
+
+
+def _two_sides(rows: list[list[str]], width: int) -> dict[str, int]:
+    """A debit and a credit column without a header: each row has one of them, and a running balance proves which is which."""
+
+    def side(column: int) -> list[bool] | None:
+        cells = [row[column] if column < len(row) else "" for row in rows]
+        filled = [cell for cell in cells if cell]
+        good = filled and all(is_amount(cell) and cell[0] not in "-+" for cell in filled) and any("." in cell or "," in cell for cell in filled)
+        return [bool(cell) for cell in cells] if good and len(filled) < len(cells) else None
+
+    for left in range(width - 2):
+        first, second = side(left), side(left + 1)
+        if first is None or second is None or any(one == other for one, other in zip(first, second, strict=True)):
+            continue
+        cells = [row[column] for row in rows for column in (left, left + 1) if column < len(row) and row[column]]
+        numbers = Numbers(decimal_mark(cells))
+        for at in range(left + 2, width):
+            if not all(at < len(row) and is_amount(row[at]) for row in rows):
+                continue
+            try:
+                balances = [numbers.read(row[at], 6) for row in rows]
+                moved = [numbers.read(row[left], 6) if has else -numbers.read(row[left + 1], 6) for row, has in zip(rows, first, strict=True)]
+            except AmountError:
+                continue
+            steps = [after - before for before, after in zip(balances, balances[1:], strict=False)]
+            if steps in (moved[1:], [-amount for amount in moved[:-1]]):
+                return {"credit": left, "debit": left + 1, "balance": at}
+            if steps in ([-amount for amount in moved[1:]], moved[:-1]):
+                return {"debit": left, "credit": left + 1, "balance": at}
+    return {}
 
 
 def _settle(layout: Layout, sample: list[list[str]], delimiter: str) -> None:
@@ -286,7 +321,10 @@ def _by_symbol(layout: Layout, cells: list[str]) -> str:
     for symbol, code in _SYMBOLS.items():
         if symbol in headed or (cells and all(symbol in cell for cell in cells)):
             return code
-    return ""
+    if not {"euro", "euros"}.isdisjoint(plain(headed).split()):
+        return "EUR"
+    codes = {match[1] if (match := _CODE_BESIDE.search(cell)) else "" for cell in cells}
+    return code if len(codes) == 1 and (code := codes.pop()) and _known(code) else ""
 
 
 def _known(code: str) -> bool:

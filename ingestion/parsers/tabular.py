@@ -38,7 +38,7 @@ Blocks = Callable[[], Iterable[Block]]
 
 _CARRIED = re.compile(
     r"(opening|closing|begin\w*|end|ending|start\w*|previous|initial|final|old|new) balance|balance (brought|carried|forward|b/f|c/f)|(brought|carried) forward|\bb/f\b|\bc/f\b"
-    r"|(alter |neuer |anfangs|end|vorheriger |begin|eind)saldo|\b(alter|neuer) saldo|saldo (inicial|final|anterior|iniziale|finale|poczatkowe|koncowe)|(ancien|nouveau) solde|solde (initial|final|precedent|précédent)|kontostand",
+    r"|(alter |neuer |anfangs|end|vorheriger |begin|eind)saldo|\b(alter|neuer) saldo|saldo (inicial|final|anterior|iniziale|finale|poczatkowe|koncowe|do dia|del dia|total|em conta|dispon[ií]vel)|(ancien|nouveau) solde|solde (initial|final|precedent|précédent)|kontostand",
     re.IGNORECASE,
 )
 MAX_KEYS = 64
@@ -90,6 +90,7 @@ class Table:
             self.plain_amount = self.at_amount
         self.extras = [(f"{name}_minor", at, True) for name in ("gross", "fee", "net", "balance") if (at := get(name)) is not None]
         self.extras += [(name, at, False) for name in ("payout", "status") if (at := get(name)) is not None]
+        self.at_balance = get("balance")
         self.dated = self.at_booking is not None or self.at_value is not None
         self.need = 1 + max([*columns.values(), *layout.references.values(), *layout.descriptions, 0])
         self.currencies: dict[str, tuple[str, int, int | None]] = {}

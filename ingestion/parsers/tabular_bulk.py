@@ -72,12 +72,12 @@ class Block:
 
 
 class Read:
-    """The lines of a block, the days they were booked on, and whether they may say more than that."""
+    """The lines of a block, the days they were booked on, and their running balances; `single` if each has to be looked at for these."""
 
-    __slots__ = ("days", "extras", "lines")
+    __slots__ = ("balances", "days", "lines", "single")
 
-    def __init__(self, lines: Lines, days: set[date], extras: bool) -> None:
-        self.lines, self.days, self.extras = lines, days, extras
+    def __init__(self, lines: Lines, days: set[date], balances: list[int] | None, single: bool) -> None:
+        self.lines, self.days, self.balances, self.single = lines, days, balances, single
 
 
 class Bulk:
@@ -144,7 +144,13 @@ class Bulk:
             self._extras(block, columns, exponent) if table.extras else repeat(None),
         )  # fmt: skip
         lines = Lines(map(Line, *parts), sum(amounts))
-        return Read(lines, set(bookings), bool(table.extras))  # type: ignore[arg-type]
+        balances: list[int] | None = None
+        single = table.at_balance is not None
+        if single and lines[0].extra:
+            found = [line.extra.get("balance_minor") if line.extra else None for line in lines]
+            if set(map(type, found)) == {int}:
+                balances, single = found, False  # type: ignore[assignment]
+        return Read(lines, set(bookings), balances, single)  # type: ignore[arg-type]
 
     def _counted(self, columns: Sequence[Texts]) -> bool:
         """Every row is of a kind and a status that moved money."""
@@ -225,18 +231,32 @@ class Bulk:
         return repeat("") if at is None else map(str.strip, columns[at])
 
     def _extras(self, block: Block, columns: Sequence[Texts], exponent: int) -> list[dict[str, object] | None]:
+        """The fields beside the canonical ones; an empty cell has none."""
         table = self.table
+        names = [name for name, _, _ in table.extras]
         try:
-            if all(is_amount for _, _, is_amount in table.extras):
-                names = [name for name, _, _ in table.extras]
-                cells = zip(*(self._minor(columns[at], exponent) for _, at, _ in table.extras), strict=True)
-                if len(names) == 1:
-                    name = names[0]
-                    return [{name: amount} for (amount,) in cells]
-                return [dict(zip(names, row, strict=True)) for row in cells]
+            found = [self._cells(columns[at], exponent if is_amount else None) for _, at, is_amount in table.extras]
         except ValueError:
-            pass
-        return [table.fields_beside(row, exponent) for row in block.rows()]
+            return [table.fields_beside(row, exponent) for row in block.rows()]
+        if len(found) == 1 and found[0][1]:
+            name = names[0]
+            return [{name: value} for value in found[0][0]]
+        if all(whole for _, whole in found):
+            return [dict(zip(names, row, strict=True)) for row in zip(*(values for values, _ in found), strict=True)]
+        rows = zip(*(values for values, _ in found), strict=True)
+        return [{name: value for name, value in zip(names, row, strict=True) if value is not None} or None for row in rows]
+
+    def _cells(self, texts: Texts, exponent: int | None) -> tuple[Sequence[object], bool]:
+        """The values of a column, None for an empty cell, and whether there is no such."""
+        bare = list(map(str.strip, texts))
+        whole = "" not in bare
+        if exponent is None:
+            return (bare, True) if whole else ([text or None for text in bare], False)
+        if whole:
+            return self._minor(bare, exponent), True
+        filled = [text for text in bare if text]
+        amounts = iter(self._minor(filled, exponent) if filled else ())
+        return [next(amounts) if text else None for text in bare], False
 
 
 def _small(amounts: list[int]) -> list[int]:

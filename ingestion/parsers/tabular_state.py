@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
+from operator import add, sub
 
-from ingestion.parsers.records import Flag, Line, Position, StatementEnd
+from ingestion.parsers.records import Flag, Line, Lines, Position, StatementEnd
 from ingestion.parsers.tabular_bulk import Read
 
 
@@ -45,13 +46,29 @@ class State:
         """The lines of a block, all of this statement."""
         self.lines += len(read.lines)
         self.sum += read.lines.total
-        if read.extras:
+        if read.single or (read.balances is not None and not self._follows(read.lines, read.balances)):
             for line in read.lines:
                 self.note(line)
             return
         first, last = min(read.days), max(read.days)
         self.first = first if self.first is None or first < self.first else self.first
         self.last = last if self.last is None or last > self.last else self.last
+
+    def _follows(self, lines: Lines, balances: list[int]) -> bool:
+        """Take the running balances of a block, unless they stop following the amounts in it: then each line is looked at."""
+        amounts = [line.amount_minor for line in lines]
+        before = self.last_balance if self.balances else balances[0] - amounts[0]
+        if self.up and list(map(add, [before, *balances], amounts)) != balances:
+            return False
+        if self.down:
+            earlier = [before, *balances[:-1]] if self.balances else balances[:-1]
+            taken = [self.last_amount, *amounts[:-1]] if self.balances else amounts[:-1]
+            self.down = list(map(sub, earlier, taken)) == (balances if self.balances else balances[1:])
+        if not self.balances:
+            self.first_balance, self.first_amount = balances[0], amounts[0]
+        self.balances += len(balances)
+        self.last_balance, self.last_amount = balances[-1], amounts[-1]
+        return True
 
     def finish(self) -> Iterator[Flag | StatementEnd]:
         opening = closing = None

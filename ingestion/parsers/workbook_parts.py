@@ -18,7 +18,7 @@ from lxml import etree
 from python_calamine import CalamineError, load_workbook
 
 from ingestion.parsers.records import Unreadable
-from ingestion.parsers.sheet_texts import ODD, any_odd
+from ingestion.parsers.sheet_texts import ODD, any_odd, unescaped
 
 MAX_PART = 4 << 20
 WINDOW = 1 << 17
@@ -168,11 +168,13 @@ class Parts:
         texts = [piece[1] for piece in pieces]
         found += texts
         if any_odd(texts):
-            odd |= {
-                number: f"<si>{piece[0]}{piece[1]}</t></si>"
-                for number, piece in enumerate(pieces, count)
-                if ODD.search(piece[1])
-            }
+            for number, (tag, text, _) in enumerate(pieces, count):
+                if ODD.search(text):
+                    plain = unescaped(text)
+                    if plain is None:
+                        odd[number] = f"<si>{tag}{text}</t></si>"
+                    else:
+                        found[number] = plain
 
 
 class Asked:

@@ -26,7 +26,7 @@ from ingestion.parsers.values import Numbers, cell_text, decimal_mark, is_amount
 from ingestion.parsers.workbook_bounds import measure
 from ingestion.parsers.workbook_parts import NotPlain, Parts, calm
 
-VERSION = "3"
+VERSION = "4"
 MAX_SHEETS = 50
 MAX_SHOWN = 20_000
 #: A sheet named with so many digits is named after its account.

@@ -22,6 +22,7 @@ from payos.kernel.admin import ReadOnlyModelAdmin, pretty
 
 @admin.register(Transaction)
 class TransactionAdmin(ReadOnlyModelAdmin):
+    empty_words = "Payments, transfers, fees and corrections post themselves; every posting is listed here for good."
     list_display = ["public_id", "kind", "partner", "show_mode", "description", "effective_at", "recorded_at"]
     list_select_related = ["partner"]
     list_filter = ["livemode", ("effective_at", RangeDateTimeFilter), ("recorded_at", RangeDateTimeFilter)]

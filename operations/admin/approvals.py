@@ -123,6 +123,7 @@ class ApprovalAdmin(ReadOnlyModelAdmin):
 class ApprovalLimitAdmin(ReadOnlyModelAdmin):
     """Limits change by approval only: see `services.limits`."""
 
+    empty_words = "Without a limit every such act goes to a second person. Ask above for what a role may do alone."
     list_display = ["action", "role", "currency", "show_limit"]
     list_filter = ["action", "role"]
     search_fields = ["action", "role"]

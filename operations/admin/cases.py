@@ -58,6 +58,11 @@ class SlaForm(forms.ModelForm):
         return data
 
 
+def queue_address(query: str) -> str:
+    """The queue with these filters; without any it says so, or the person's own first view would come instead."""
+    return f"{reverse(LIST)}?{query or 'view=all'}"
+
+
 def case_or_404(key: uuid.UUID) -> Case:
     try:
         return Case.objects.select_related("partner", "branch", "assignee", "resolved_by").get(pk=key)
@@ -75,8 +80,10 @@ class CaseAdmin(ReadOnlyModelAdmin):
         return [
             path("", site(require_GET(self.queue)), name="operations_case_changelist"),
             path("bulk/preview/", site(require_POST(self.bulk_preview)), name="operations_case_bulk_preview"),
+            path("bulk/undo/", site(require_POST(self.undo_bulk)), name="operations_case_undo_bulk"),
             path("bulk/", site(require_POST(self.bulk)), name="operations_case_bulk"),
             path("views/", site(require_POST(self.save_view)), name="operations_case_save_view"),
+            path("views/<uuid:key>/change/", site(require_POST(self.change_view)), name="operations_case_change_view"),
             path("views/<uuid:key>/delete/", site(require_POST(self.delete_view)), name="operations_case_delete_view"),
             path("<uuid:key>/pane/", site(require_GET(self.pane)), name="operations_case_pane"),
             path("<uuid:key>/act/<slug:act>/", site(require_POST(self.act)), name="operations_case_act"),
@@ -85,6 +92,10 @@ class CaseAdmin(ReadOnlyModelAdmin):
 
     @needs("operations.view_case")
     def queue(self, request: HttpRequest) -> HttpResponse:
+        saved = list(SavedView.objects.filter(user=request.user))  # type: ignore[misc]
+        opens = next((view for view in saved if view.opens), None)
+        if opens is not None and not request.GET:
+            return HttpResponseRedirect(queue_address(opens.query))
         filters = selectors.Filters.read(request.GET)
         found = selectors.queue_page(filters, request.user)
         if not found.cases and filters.page > 1:
@@ -95,13 +106,14 @@ class CaseAdmin(ReadOnlyModelAdmin):
             "found": found,
             "chosen": chosen,
             "now": clock.now(),
-            "views": [(name, label, filters.query(view=name, p=1)) for name, label in selectors.VIEWS.items()],
+            "views": [(name, label, filters.query(view=name, p=1) or "view=all") for name, label in selectors.VIEWS.items()],
             "counts": selectors.counts(request.user),
             "kinds": selectors.facets("kind"),
             "severities": [(str(value), name) for value, name in reversed(Severity.choices)],
             "sorts": [("due", "Most urgent first"), ("amount", "Largest first"), ("age", "Oldest first"), ("newest", "Newest first")],
             "rails": selectors.facets("rail"),
-            "saved": SavedView.objects.filter(user=request.user),  # type: ignore[misc]
+            "saved": saved,
+            "done": request.session.pop("bulk_done", None),
             "may_work": request.user.has_perm("operations.work_case"),  # type: ignore[union-attr]
             "may_save": request.user.has_perm("operations.add_savedview"),  # type: ignore[union-attr]
             "snoozes": case_acts.SNOOZES,
@@ -190,25 +202,40 @@ class CaseAdmin(ReadOnlyModelAdmin):
         amounts = ", ".join(money.display(total, currency) for currency, total in seen.amounts) or "no amount"
         text = f"{seen.count} case{'' if seen.count == 1 else 's'}, {amounts}."
         if seen.skipped:
-            text += f" {seen.skipped} {'is' if seen.skipped == 1 else 'are'} left out: somebody works them, or their state does not allow it."
+            text += f" Left out: {', '.join(seen.left_out)}."
         return JsonResponse({"ok": True, "count": seen.count, "message": text})
 
     @needs("operations.work_case")
     def bulk(self, request: HttpRequest) -> HttpResponse:
         def act() -> str:
-            name = request.POST.get("act", "")
+            name, chosen, bulk_id = request.POST.get("act", ""), self._selected(request), uuid.uuid4().hex
+            seen = services.preview_bulk(act=name, user=request.user, case_ids=chosen)
             done = services.apply_bulk(
                 act=name,
                 user=request.user,
-                case_ids=self._selected(request),
+                case_ids=chosen,
                 reason=request.POST.get("reason", ""),
                 until=case_acts.snooze_until(request.POST.get("until", "")) if name == "snooze" else None,
                 assignee=case_acts.person(request.POST.get("assignee", "")) if name == "assign" else None,
                 resolution=case_acts.resolution(request.POST.get("resolution", "")) if name == "resolve" else "",
+                bulk_id=bulk_id,
             )
-            return f"{done} cases: done."
+            left = f" Left as they are: {', '.join(seen.left_out)}." if seen.left_out else ""
+            text = f"{done} case{'' if done == 1 else 's'} {case_acts.BULK_DONE[name]}."
+            if done and name != "comment":
+                request.session["bulk_done"] = {"id": bulk_id, "text": text}
+            return text + left
 
-        return answer(request, act, f"{reverse(LIST)}?{request.POST.get('query', '')[:500]}")
+        return answer(request, act, queue_address(request.POST.get("query", "")[:500]))
+
+    @needs("operations.work_case")
+    def undo_bulk(self, request: HttpRequest) -> HttpResponse:
+        def act() -> str:
+            back, stay = services.undo_bulk(user=request.user, bulk_id=request.POST.get("bulk", "")[:40])
+            kept = f" {stay} changed since and stay{'s' if stay == 1 else ''} as {'it is' if stay == 1 else 'they are'}." if stay else ""
+            return f"Taken back: {back} case{'' if back == 1 else 's'}.{kept}"
+
+        return answer(request, act, queue_address(request.POST.get("query", "")[:500]))
 
     @needs("operations.add_savedview")
     def save_view(self, request: HttpRequest) -> HttpResponse:
@@ -220,7 +247,15 @@ class CaseAdmin(ReadOnlyModelAdmin):
             services.save_view(user=request.user, name=request.POST.get("name", ""), query=query)
             return "The view is kept."
 
-        return answer(request, act, f"{reverse(LIST)}?{query}")
+        return answer(request, act, queue_address(query))
+
+    @needs("operations.change_savedview")
+    def change_view(self, request: HttpRequest, key: uuid.UUID) -> HttpResponse:
+        def act() -> str:
+            view = services.change_view(user=request.user, view_id=key, name=request.POST.get("name", ""), opens=request.POST.get("opens") == "1")
+            return f"The view {view.name} is kept{', and the queue opens with it' if view.opens else ''}."
+
+        return answer(request, act, queue_address(""))
 
     @needs("operations.delete_savedview")
     def delete_view(self, request: HttpRequest, key: uuid.UUID) -> HttpResponse:
@@ -228,11 +263,12 @@ class CaseAdmin(ReadOnlyModelAdmin):
             services.delete_view(user=request.user, view_id=key)
             return "The view is gone."
 
-        return answer(request, act, reverse(LIST))
+        return answer(request, act, queue_address(""))
 
 
 @admin.register(Sla)
 class SlaAdmin(PayosModelAdmin):
+    empty_words = "Rules say how grave a case is and by when it is due. Without any, the severity alone decides."
     form = SlaForm
     list_display = ["show_kind", "show_minimum", "show_severity", "show_span", "order"]
     list_filter = ["severity"]

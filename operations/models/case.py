@@ -200,6 +200,7 @@ class SavedView(BaseModel):
     name = models.CharField(max_length=80)
     query = models.TextField(help_text="The filters as the queue's address carries them.")
     shared = models.BooleanField(default=False)
+    opens = models.BooleanField(default=False, help_text="The queue opens with it.")
 
     class Meta:
         ordering = ["name"]

@@ -17,11 +17,11 @@ from operations.services.approvals import (
     request_approval,
 )
 from operations.services.bulk import LIMIT as BULK_LIMIT
-from operations.services.bulk import apply_bulk, preview_bulk
+from operations.services.bulk import apply_bulk, preview_bulk, undo_bulk
 from operations.services.golive import ask_go_live
 from operations.services.limits import ask_limit
 from operations.services.opening import open_case, open_cases, resolve_by_cause
-from operations.services.views import delete_view, save_view
+from operations.services.views import change_view, delete_view, save_view
 from operations.services.watch import watch_approvals, watch_ledger
 from operations.services.work import (
     LEASE,
@@ -47,6 +47,7 @@ __all__ = [
     "ask_go_live",
     "ask_limit",
     "assign",
+    "change_view",
     "claim",
     "comment",
     "current_preview",
@@ -67,6 +68,7 @@ __all__ = [
     "save_view",
     "snooze",
     "undo",
+    "undo_bulk",
     "viewed",
     "wake_up",
     "watch_approvals",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -79,12 +79,12 @@ def resolve_by_cause(cause_keys: Iterable[str], *, resolution: str, note: str = 
     return closed
 
 
-def add_events(cases: Sequence[Case], *, kind: str, text: str = "", data: dict[str, Any] | None = None) -> None:
-    """The same line on the timeline of each case."""
+def add_events(cases: Sequence[Case], *, kind: str, text: str = "", data: dict[str, Any] | Callable[[Case], dict[str, Any]] | None = None) -> None:
+    """The same line on the timeline of each case; `data` may differ from case to case."""
     actor = tenancy.current().actor
     CaseEvent.objects.bulk_create(
         [
-            CaseEvent(case=case, partner_id=case.partner_id, livemode=case.livemode, kind=kind, actor=actor, text=text, data=data or {})
+            CaseEvent(case=case, partner_id=case.partner_id, livemode=case.livemode, kind=kind, actor=actor, text=text, data=data(case) if callable(data) else data or {})
             for case in cases
         ],
         batch_size=BATCH,

@@ -26,6 +26,24 @@ def save_view(*, user: Any, name: str, query: str) -> SavedView:
 
 
 @transaction.atomic
+def change_view(*, user: Any, view_id: uuid.UUID, name: str, opens: bool) -> SavedView:
+    """Another name, and whether the queue opens with it: at most one does."""
+    name = name.strip()[:80]
+    if not name:
+        raise Problem("unprocessable", "Give the view a name.")
+    view = SavedView.objects.select_for_update(of=("self",)).filter(user=user, pk=view_id).first()
+    if view is None:
+        raise Problem("not_found", "That view is not yours or is gone already.")
+    if SavedView.objects.filter(user=user, name=name).exclude(pk=view_id).exists():
+        raise Problem("unprocessable", f"You keep another view under the name {name}: choose another name.")
+    if opens:
+        SavedView.objects.filter(user=user, opens=True).exclude(pk=view_id).update(opens=False)
+    view.name, view.opens = name, opens
+    view.save()
+    return view
+
+
+@transaction.atomic
 def delete_view(*, user: Any, view_id: uuid.UUID) -> None:
     if not SavedView.objects.filter(user=user, pk=view_id).delete()[0]:
         raise Problem("not_found", "That view is not yours or is gone already.")

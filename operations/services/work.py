@@ -20,6 +20,8 @@ register("case_claimed", 409, "Somebody else works this case", "Take another cas
 register("case_nothing_to_undo", 409, "There is nothing to undo", "Only your own last change of a case can be undone.")
 register("case_not_undoable", 409, "This cannot be undone", "Correct it with a new act; the detail says why.")
 
+# The events that change where a case stands.
+CHANGES = ("claimed", "released", "assigned", "snoozed", "resolved", "undone")
 LEASE = timedelta(minutes=15)
 # resolution -> what takes its effects back. Filled by the app that knows how (for example a reversing entry).
 _undo_of: dict[str, Callable[[Case], None]] = {}
@@ -38,7 +40,11 @@ def locked(case_id: uuid.UUID) -> Case:
 
 
 def free_for(case: Case, user: Any) -> None:
-    """Refuse when another person holds the lease."""
+    """Refuse when another person holds the lease, or was done with it first."""
+    if case.state == CaseState.RESOLVED:
+        who = case.resolved_by.get_username() if case.resolved_by else "the system"
+        when = f" at {case.resolved_at:%H:%M} UTC" if case.resolved_at else ""
+        raise Problem("invalid_state", f"{case.public_id} was resolved by {who}{when}: nothing was changed. Undo brings back what you resolved yourself.")
     if case.state == CaseState.CLAIMED and case.assignee_id != user.pk and case.lease_until and case.lease_until > clock.now():
         who = case.assignee.get_username() if case.assignee else "somebody"
         raise Problem("case_claimed", f"{case.public_id} is worked by {who} until {case.lease_until:%H:%M} UTC.")
@@ -49,7 +55,7 @@ def claim(*, case: Case, user: Any) -> Case:
     """Take the case for a quarter of an hour; claiming again extends the lease."""
     case = locked(case.pk)
     free_for(case, user)
-    before = _picture(case)
+    before = picture(case)
     take(case, "claim", user=user, until=clock.now() + LEASE)
     case.save()
     _note(case, "claimed", user, before=before)
@@ -60,7 +66,7 @@ def claim(*, case: Case, user: Any) -> Case:
 def release(*, case: Case, user: Any) -> Case:
     case = locked(case.pk)
     free_for(case, user)
-    before = _picture(case)
+    before = picture(case)
     take(case, "reopen")
     case.assignee = None
     case.save()
@@ -73,11 +79,9 @@ def assign(*, case: Case, user: Any, assignee: Any, reason: str = "") -> Case:
     """Hand the case to a person; it waits in that person's queue without a lease."""
     case = locked(case.pk)
     free_for(case, user)
-    before = _picture(case)
+    before = picture(case)
     if case.state == CaseState.CLAIMED:
         take(case, "reopen")
-    elif case.state == CaseState.RESOLVED:
-        raise Problem("invalid_state", f"{case.public_id} is resolved: it cannot be assigned.")
     case.assignee = assignee
     case.save()
     _note(case, "assigned", user, text=reason, before=before)
@@ -90,7 +94,7 @@ def snooze(*, case: Case, user: Any, until: datetime, reason: str = "") -> Case:
         raise Problem("unprocessable", f"{until:%Y-%m-%d %H:%M} UTC is past: choose a later time.")
     case = locked(case.pk)
     free_for(case, user)
-    before = _picture(case)
+    before = picture(case)
     take(case, "snooze", until=until)
     case.save()
     _note(case, "snoozed", user, text=reason, before=before)
@@ -110,7 +114,7 @@ def comment(*, case: Case, user: Any, text: str) -> CaseEvent:
 def viewed(*, case: Case, user: Any) -> None:
     """Somebody opened the case: one line an hour and person."""
     hour_ago = clock.now() - timedelta(hours=1)
-    if not CaseEvent.objects.filter(case=case, kind="viewed", actor=_actor(user), at__gt=hour_ago).exists():
+    if not CaseEvent.objects.filter(case=case, kind="viewed", actor=actor_of(user), at__gt=hour_ago).exists():
         _note(case, "viewed", user)
 
 
@@ -120,7 +124,7 @@ def resolve(*, case: Case, user: Any, resolution: str, note: str = "", data: dic
     case = locked(case.pk)
     if user is not None:
         free_for(case, user)
-    before = _picture(case)
+    before = picture(case)
     take(case, "resolve", resolution=resolution, note=note, user=user)
     if data:
         case.data = case.data | {"resolved": data}
@@ -135,7 +139,7 @@ def amend_resolution(*, case: Case, user: Any, resolution: str, note: str, data:
     case = locked(case.pk)
     if case.state != CaseState.RESOLVED:
         raise Problem("invalid_state", f"{case.public_id} is {case.state}: there is no resolution to amend.")
-    before = _picture(case)
+    before = picture(case)
     case.resolution, case.resolution_note, case.resolved_by = resolution, note, user
     case.data = case.data | {"resolved": data}
     case.save()
@@ -151,7 +155,7 @@ def restate(*, case: Case, user: Any, amount_minor: int, currency: str) -> Case:
     case.amount_minor, case.currency = amount_minor, currency
     case.save(update_fields=["amount_minor", "currency"])
     CaseEvent.objects.create(
-        case=case, partner_id=case.partner_id, livemode=case.livemode, kind="restated", actor=_actor(user),
+        case=case, partner_id=case.partner_id, livemode=case.livemode, kind="restated", actor=actor_of(user),
         data={"before": before, "after": {"amount_minor": amount_minor, "currency": currency}},
     )  # fmt: skip
     return case
@@ -161,10 +165,10 @@ def restate(*, case: Case, user: Any, amount_minor: int, currency: str) -> Case:
 def undo(*, case: Case, user: Any) -> Case:
     """Take back this person's last change of the case; what a resolution did elsewhere is reversed, never erased."""
     case = locked(case.pk)
-    last = case.events.filter(kind__in=["claimed", "released", "assigned", "snoozed", "resolved", "undone"]).order_by("-id").first()
-    if last is None or last.kind == "undone" or last.actor != _actor(user):
+    last = case.events.filter(kind__in=CHANGES).order_by("-id").first()
+    if last is None or last.kind == "undone" or last.actor != actor_of(user):
         raise Problem("case_nothing_to_undo", f"Your last change of {case.public_id} is not its latest: nothing was undone.")
-    before = _picture(case)
+    before = picture(case)
     if last.kind == "resolved":
         _undo_resolution(case)
     elif last.kind in {"claimed", "snoozed"} and case.state in {CaseState.CLAIMED, CaseState.SNOOZED}:
@@ -214,11 +218,11 @@ def wake_up() -> int:
     return moved
 
 
-def _actor(user: Any) -> str:
+def actor_of(user: Any) -> str:
     return f"user:{user.get_username()}" if user is not None else "the system"
 
 
-def _picture(case: Case) -> dict[str, Any]:
+def picture(case: Case) -> dict[str, Any]:
     return {
         "state": case.state,
         "assignee": case.assignee_id,
@@ -228,9 +232,9 @@ def _picture(case: Case) -> dict[str, Any]:
 
 
 def _note(case: Case, kind: str, user: Any, *, text: str = "", before: dict[str, Any] | None = None, data: dict[str, Any] | None = None) -> CaseEvent:
-    change = {"before": before, "after": _picture(case)} if before is not None else {}
+    change = {"before": before, "after": picture(case)} if before is not None else {}
     return CaseEvent.objects.create(
-        case=case, partner_id=case.partner_id, livemode=case.livemode, kind=kind, actor=_actor(user), text=text, data=change | (data or {})
+        case=case, partner_id=case.partner_id, livemode=case.livemode, kind=kind, actor=actor_of(user), text=text, data=change | (data or {})
     )
 
 

@@ -38,6 +38,7 @@ class SubjectTableFilter(DropdownFilter):
 
 @admin.register(AuditEvent)
 class AuditEventAdmin(ReadOnlyModelAdmin):
+    empty_words = "Every change, and every look at what is sensitive, is written here by the database."
     list_display = ["show_at", "actor", "show_action", "show_subject_short", "show_change", "reason", "ip"]
     list_filter = [("at", RangeDateTimeFilter), ("action", FieldTextFilter), ("actor", FieldTextFilter), SubjectTableFilter]
     list_filter_submit = True
@@ -111,6 +112,7 @@ def _subject_name(table: str) -> str:
 class CalendarDayAdmin(PayosModelAdmin):
     """Days that people entered, below them what the calendars know for the next twelve months."""
 
+    empty_words = "The holidays below are known already. Enter here what differs: a day that is closed, or open all the same."
     list_display = ["day", "show_weekday", "calendar", "show_effect", "show_known", "note"]
     list_filter = ["calendar", "closed", ("day", RangeDateFilter)]
     list_filter_submit = True
@@ -168,6 +170,7 @@ class EventStateFilter(DropdownFilter):
 
 @admin.register(OutboxEvent)
 class OutboxEventAdmin(ReadOnlyModelAdmin):
+    empty_words = "Whatever happens tells of itself by an event; the events of the last days are listed here."
     list_display = ["created_at", "event_type", "aggregate_id", "show_state", "attempts", "show_error", "public_id"]
     list_filter = [EventStateFilter, ("event_type", FieldTextFilter), "livemode"]
     list_filter_submit = True
@@ -222,6 +225,7 @@ class OutboxEventAdmin(ReadOnlyModelAdmin):
 
 @admin.register(Circuit)
 class CircuitAdmin(ReadOnlyModelAdmin):
+    empty_words = "A circuit appears with the first call to a rail or a receiver, and opens by itself when calls keep failing."
     list_display = ["name", "show_state", "failures", "opened_at", "retry_at", "show_error", "changed_at"]
     search_fields = ["name"]
     ordering = ["name"]
@@ -257,6 +261,7 @@ class CircuitAdmin(ReadOnlyModelAdmin):
 
 @admin.register(Heartbeat)
 class HeartbeatAdmin(ReadOnlyModelAdmin):
+    empty_words = "Workers and the clock say here that they live. None does: is the product running?"
     list_display = ["name", "show_health", "show_age", "beat_at"]
     ordering = ["name"]
     fields = ["name", "beat_at", "show_age", "show_detail"]

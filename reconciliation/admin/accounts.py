@@ -31,6 +31,7 @@ class ReportForm(DialogForm):
 
 @admin.register(BankAccount)
 class BankAccountAdmin(PayosModelAdmin):
+    empty_words = "Add the accounts that statements are about: a statement finds its account by the number on it."
     list_display = ["name", "identifier", "currency", "rail_code", "partner", "show_open", "show_proof", "active"]
     list_filter = ["active", "currency"]
     list_select_related = ["partner"]
@@ -84,6 +85,7 @@ class BankAccountAdmin(PayosModelAdmin):
 
 @admin.register(BalanceProof)
 class BalanceProofAdmin(ReadOnlyModelAdmin):
+    empty_words = "Every night each bank account's ledger is held against the bank's own balance; the proofs are listed here."
     list_display = ["on", "account", "show_closing", "show_ledger", "show_not_booked", "show_difference", "show_verdict"]
     list_filter = ["account"]
     list_select_related = ["account"]

@@ -26,6 +26,7 @@ ENTRIES_SHOWN = 200
 
 @admin.register(TransferBatch)
 class TransferBatchAdmin(ReadOnlyModelAdmin):
+    empty_words = "A batch is a list of transfers that a partner sent as one file or one call of the API."
     list_display = ["public_id", "name", "partner", "show_state", "count", "done_count", "failed_count", "show_amounts", "created_at", "completed_at"]
     list_filter = ["state", "livemode", "partner", ("created_at", RangeDateTimeFilter)]
     list_filter_submit = True
@@ -70,6 +71,7 @@ class TransferBatchAdmin(ReadOnlyModelAdmin):
 
 @admin.register(SettlementBatch)
 class SettlementBatchAdmin(ReadOnlyModelAdmin):
+    empty_words = "When a window closes, what it sends is one batch for each partner and currency."
     list_display = ["public_id", "rail", "partner", "show_state", "count", "settled_count", "failed_count", "show_amount", "show_actual", "show_variance", "expected_at", "created_at"]
     list_filter = ["state", "rail", "livemode", "partner", ("expected_at", RangeDateTimeFilter)]
     list_filter_submit = True
@@ -125,6 +127,7 @@ class SettlementBatchAdmin(ReadOnlyModelAdmin):
 class AchFileAdmin(ReadOnlyModelAdmin):
     """Entries with masked accounts: the bytes themselves hold account numbers and are shown to nobody."""
 
+    empty_words = "Every batch of a rail that works with files becomes one file, listed here byte for byte."
     sensitive = True
     list_display = ["name", "rail", "direction", "show_state", "effective_on", "sent_at", "created_at"]
     list_filter = ["rail", "direction", "state", ("effective_on", RangeDateFilter)]

@@ -34,6 +34,7 @@ def _ask(request: HttpRequest, action_name: str, subject: Any, params: dict[str,
 
 @admin.register(Rail)
 class RailAdmin(PayosModelAdmin):
+    empty_words = "A rail is a way for money to leave: add one, give it window rules, and transfers can take it."
     form = RailForm
     list_display = ["name", "code", "adapter", "show_state", "show_circuit", "show_measured", "show_currencies", "show_cost", "show_speed"]
     list_filter = ["enabled", "adapter"]

@@ -74,6 +74,7 @@ class ImportForm(DialogForm):
 
 @admin.register(WindowRule)
 class WindowRuleAdmin(PayosModelAdmin):
+    empty_words = "A rule says when a rail settles: at once, every hour, at given times or at the end of the day. Without one, nothing leaves."
     form = RuleForm
     list_display = ["rail", "show_partner", "frequency", "show_times", "timezone", "calendar", "show_next", "active"]
     list_filter = ["active", "frequency", "rail"]
@@ -215,6 +216,7 @@ def _windows(rule: WindowRule) -> Any:
 
 @admin.register(SettlementWindow)
 class SettlementWindowAdmin(ReadOnlyModelAdmin):
+    empty_words = "Windows are listed here once they have closed; the calendar shows those to come."
     list_display = ["public_id", "rail", "closes_at", "closed_at", "transfers", "override_reason"]
     list_filter = ["rail"]
     list_select_related = ["rail"]

@@ -29,6 +29,7 @@ STATE_COLOURS = {
 
 @admin.register(Transfer)
 class TransferAdmin(ReadOnlyModelAdmin):
+    empty_words = "Partners order transfers by the API, one by one or in batches; each is listed here from that moment on."
     sensitive = True
     list_display = ["public_id", "show_state", "show_amount", "destination_label", "rail", "partner", "reference", "expected_at"]
     list_filter = ["state", "rail", "livemode", "partner", ("currency", FieldTextFilter), ("failure_code", FieldTextFilter), ("created_at", RangeDateTimeFilter)]

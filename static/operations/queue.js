@@ -17,6 +17,7 @@
     says.classList.toggle("pc-saysbad", Boolean(bad));
   };
   const current = () => rows().find((row) => row.getAttribute("aria-selected") === "true");
+  const together = () => document.getElementById("bulk-undo");
   const token = () => (document.querySelector("input[name=csrfmiddlewaretoken]") || {}).value || "";
 
   function select(row) {
@@ -72,7 +73,9 @@
     if (!(answer.headers.get("Content-Type") || "").includes("json")) {
       return { ok: false, message: "The page is out of date or you are signed out. Reload it." };
     }
-    return answer.json();
+    const result = await answer.json();
+    result.status = answer.status;
+    return result;
   }
 
   async function act(form) {
@@ -87,7 +90,14 @@
     const result = await post(address, new FormData(form)).catch(() => ({ ok: false, message: "The server cannot be reached: nothing was done." }));
     buttons.forEach((button) => (button.disabled = false));
     const dialog = form.closest("dialog");
+    if (together()) together().remove(); // u means this case from now on
     if (!result.ok) {
+      if (result.status === 409 && article && !isUndo) {
+        // Somebody was faster: the page shows how the case stands now, and the line above says why.
+        if (dialog) dialog.close();
+        await show(paneAddress(address), true).finally(() => (busy = false));
+        return say(result.message, true);
+      }
       busy = false;
       say(result.message, true);
       const note = dialog && (dialog.querySelector(".pc-error") || form.insertAdjacentElement("beforeend", Object.assign(document.createElement("p"), { className: "pc-error", role: "alert" })));
@@ -226,7 +236,13 @@
     } else {
       const button = pane.querySelector(`[data-key="${CSS.escape(event.key)}"]:not([disabled])`);
       // After the last case of the list there is no pane, and still something to take back.
-      if (!button && event.key === "u" && lastCase) {
+      const bulk = event.key === "u" && !lastCase && together();
+      const off = !button && pane.querySelector(`[data-key="${CSS.escape(event.key)}"][disabled]`);
+      if (bulk) {
+        bulk.requestSubmit(); // the bulk act was the last thing done here
+      } else if (off) {
+        say((pane.querySelector(".pc-warn") || {}).textContent || "That is not possible with this case now.", true);
+      } else if (!button && event.key === "u" && lastCase) {
         act(Object.assign(document.createElement("form"), { action: `${root.dataset.list}${lastCase}/act/undo/` }));
       } else if (!button) return;
       else button.click();

@@ -115,7 +115,7 @@ def test_search_help_and_bulk_by_keyboard(cases: list[Case], sign_in: Callable[.
     page.keyboard.type("same cause at the bank")
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    page.wait_for_selector("text=2 cases: done.")
+    page.wait_for_selector("text=2 cases resolved.")
     assert by_state("resolved") == 2
     assert page.faults == []
 

@@ -27,7 +27,7 @@ EXPORTS = {
     "currency in an unnamed column": ("18.09.2026;HOFER;18.09.2026;-33,87;EUR;;\n18.09.2026;POS;16.09.2026;-23,55;EUR;;\n20.09.2026;Ein;20.09.2026;24,00;EUR;;\n", "cp1252", "", "EUR", [-3387, -2355, 2400], None),
     "summary in front of rows without header": ("Compte de chèques;Compte;****1234;03/02/2026;;1 234,56\n13/02/2026;Paiement;Carte;CB X;-10,00\n12/02/2026;Virement;Recu;VIR Y;1 000,00\n", "cp1252", "", "XXX", [-1000, 100000], None),
     "account with its currency in the preamble": ("Account Number:,1234567890 SGD\n\nTransaction Date,Transaction Description,Withdrawal,Deposit\n30 Jun 2026,Interest,,0.12\n16 Jun 2026,ATM,800.00,\n", "utf-8", "1234567890", "SGD", [12, -80000], None),
-    "a preamble with dates and no account": ("Compte de Dépôt carte n° 12345678901;\nListe des opérations du compte entre le 01/01/2026 et le 01/02/2026;\n\nDate;Libellé;Débit euros;Crédit euros\n31/01/2026;A;10,50;\n30/01/2026;B;;1 000,00\n", "cp1252", "12345678901", "XXX", [-1050, 100000], None),
+    "a preamble with dates and no account": ("Compte de Dépôt carte n° 12345678901;\nListe des opérations du compte entre le 01/01/2026 et le 01/02/2026;\n\nDate;Libellé;Débit euros;Crédit euros\n31/01/2026;A;10,50;\n30/01/2026;B;;1 000,00\n", "cp1252", "12345678901", "EUR", [-1050, 100000], None),
 }  # fmt: skip
 
 

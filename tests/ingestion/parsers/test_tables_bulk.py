@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ingestion.parsers import corpus, processors, registry, tabular_bulk
-from ingestion.parsers.records import Line
+from ingestion.parsers.records import Line, StatementEnd
 from tests.ingestion.parsers.test_tables_quick import AMOUNTS, DAYS, events
 
 ROOT = corpus.folder()
@@ -121,3 +121,22 @@ def test_processor_profiles_come_out_the_same(monkeypatch: pytest.MonkeyPatch) -
             ))  # fmt: skip
         read += compare("\n".join(lines).encode(), monkeypatch)
     assert read > 1000
+
+
+@pytest.mark.parametrize("number", range(12))
+def test_running_balances_come_out_the_same(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Upwards, downwards, broken somewhere, missing somewhere."""
+    chance = random.Random(number)
+    balance, rows = 1000, []
+    for row in range(300):
+        amount = chance.choice([0, 5, -7, 1234])
+        balance += amount
+        rows.append([f"2026-{row // 28 + 1:02}-{row % 28 + 1:02}", f"text {row}", f"{amount / 100:.2f}", f"{balance / 100:.2f}"])
+    if number % 3 == 1:
+        rows.reverse()
+    for _ in range(number % 4):
+        chance.choice(rows)[3] = chance.choice(["", "0.01", "x"])
+    text = "Date,Description,Amount,Balance\n" + "".join(",".join(row) + "\n" for row in rows)
+    assert compare(text.encode(), monkeypatch, block=chance.choice([600, 3000, 1 << 14])) == 300
+    found = [event for event in events(text.encode(), monkeypatch, quick=True) if isinstance(event, StatementEnd)]
+    assert number % 4 or (found[0].balances_ok is True and found[0].opening_minor == 1000)
