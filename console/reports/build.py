@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db import connection
 
+from operations.templatetags.payos import words
 from payos.kernel import clock, sqlfile
 from payos.kernel.money import to_decimal_str
 
@@ -82,7 +83,7 @@ def exceptions(span: Span, partner: Any, livemode: bool) -> list[Section]:
         Section(
             "By kind",
             ["Kind", "Opened", "Resolved", "Open at the end", "Median hours to resolve", "Resolved late"],
-            [[kind, str(new), str(done), str(left), hours(median), str(late)] for kind, new, done, left, median, late in by_kind],
+            [[words(kind), str(new), str(done), str(left), hours(median), str(late)] for kind, new, done, left, median, late in by_kind],
             [1, 2, 3, 4, 5],
         ),
         Section(

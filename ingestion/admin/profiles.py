@@ -64,6 +64,7 @@ class MappingProfileAdmin(PayosModelAdmin):
         shown: dict[str, Any] = {}
         if request.method == "POST":
             form = ProfileForm(data=request.POST, files=request.FILES)
+            form.fields["name"].required = "preview" not in request.POST  # who looks has not named it yet
             if "suggest" in request.POST:
                 form = self._suggested(request, form)
             elif form.is_valid():
@@ -148,7 +149,7 @@ class MappingProfileAdmin(PayosModelAdmin):
             form.add_error("sample_text", "Paste or choose a sample first.")
             return {}
         try:
-            profile = services.check_profile(definition=form.definition(), name=form.cleaned_data["name"])
+            profile = services.check_profile(definition=form.definition(), name=form.cleaned_data["name"] or "preview")
             return services.preview_profile(content=sample[0], profile=profile, kind=form.cleaned_data["kind"], name=sample[1]).as_dict()
         except Problem as problem:
             form.add_error(None, problem.detail)

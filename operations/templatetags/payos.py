@@ -12,6 +12,7 @@ from payos.kernel import clock
 from payos.kernel.money import display
 
 register = template.Library()
+PLAIN_NUMBER = re.compile(r"(-?)(\d{1,30})(\.\d+)?\Z", re.ASCII)
 CODE_DOT = re.compile(r"(?<=[a-z])\.(?=[a-z])")  # the dot of ledger.period_reopen, not that of an amount
 ACRONYMS = {"fx": "FX", "ach": "ACH", "api": "API", "sla": "SLA", "id": "ID"}
 
@@ -67,6 +68,14 @@ def words(value: Any) -> str:
     """A code as words: statement_missing -> Statement missing."""
     text = spoken(value)
     return text[:1].upper() + text[1:]
+
+
+@register.filter
+def grouped(value: Any) -> str:
+    """A number as people read it on paper: 1,234,567.89. What is no number stays; nothing at all is a dash."""
+    text = str(value)
+    found = PLAIN_NUMBER.match(text)
+    return f"{found[1]}{int(found[2]):,}{found[3] or ''}" if found else text or "–"
 
 
 @register.filter

@@ -161,7 +161,6 @@ class Run:
         heed = {f"heed_{letter}": self.heed(letter, letter) for letter in "ie"}
         self.sides("repeated.sql")
         self.sql("exact.sql", level_one="true" if 1 in self.spec.levels else "false", **heed)
-        self.settle("exact")
 
     def heed(self, letter: str, alias: str) -> str:
         """What a rule takes out of the run stays out; most runs have no such rule and need not ask for each row."""
@@ -182,6 +181,8 @@ class Run:
         self.sides("known.sql")
         self.both("named_in_texts.sql", self.half("rid % 2 = 0"), self.half("rid % 2 <> 0"))
         self.connection.execute("ANALYZE recon_token")
+        # So far both sides kept both processors busy; now one of them has time to write.
+        self.settle("exact")
 
     def half(self, half: str) -> dict[str, str]:
         pieces = {f"grams_{letter}": self.texts("grams.sql", letter=letter, half=half) for letter in "ie"}

@@ -8,6 +8,7 @@ either file, amount and counterparty do not identify the item, and the pair stay
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from typing import Any
 
@@ -24,6 +25,7 @@ SURE = (
     " rivals int, evidence jsonb) ON COMMIT DROP"
 )
 SHAPES_SEEN = 20_000
+PUNCTUATION = re.compile("[^0-9A-Za-z]+")
 
 
 class Scorer:
@@ -40,7 +42,7 @@ class Scorer:
             "SELECT upper(reference) FROM recon_internal WHERE key IS NOT NULL AND rid <= %s",
             [SHAPES_SEEN],
         ).fetchall()
-        counts = Counter(shape("".join(c for c in row[0] if c.isascii() and c.isalnum())) for row in rows)
+        counts = Counter(shape(PUNCTUATION.sub("", row[0])) for row in rows)
         return {name for name, count in counts.items() if count * 500 >= len(rows)}
 
     def _references_are_shared(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import Any
 
 from payos.kernel import sqlfile
@@ -84,6 +85,7 @@ def days_apart(
     return f"CASE WHEN {a} = {b} THEN 0 ELSE {_ordinal(closed, b, currency)} - {_ordinal(closed, a, currency)} END"
 
 
+@lru_cache(maxsize=16)
 def _numbers(closed: tuple[date, ...], first: date, last: date) -> str:
     """The ordinal of every day from first to last, as _ordinal has it, counted from the first."""
     numbers, count = [], 0

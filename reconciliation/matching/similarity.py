@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import groupby
 from typing import Any
 
 from rapidfuzz import fuzz
@@ -29,6 +30,8 @@ CLAIMED = -100
 SHORTEST_TYPO = 5
 # Two references of one series that are at most this far apart in their last digits.
 TAIL, STEP = 4, 3
+# A number of the same series with so many more digits.
+GROWN = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +74,17 @@ class Score:
 @lru_cache(maxsize=1 << 16)
 def shape(ref: str) -> str:
     """INV20257 -> A9: which scheme a reference belongs to, whatever its number."""
-    kinds = ["9" if mark.isdigit() else "A" for mark in ref]
-    return "".join(kind for index, kind in enumerate(kinds) if index == 0 or kinds[index - 1] != kind)
+    return "".join("9" if digits else "A" for digits, _ in groupby(ref, str.isdigit))
 
 
 def neighbours(mine: str, theirs: str) -> bool:
     """One series, a few places apart: 4284 and 4285, or 4199 and 4201. That is how the next item looks, not a slip."""
-    if len(mine) != len(theirs) or mine == theirs:
+    if mine == theirs:
+        return False
+    # Our books cut nothing, so INV100 and INV1001 are two numbers of one series; a bank may well cut the longer one.
+    if theirs.startswith(mine) and len(theirs) - len(mine) <= GROWN and theirs[len(mine) - 1 :].isdecimal():
+        return True
+    if len(mine) != len(theirs):
         return False
     if mine[:-1] == theirs[:-1]:
         return mine[-1].isdigit() and theirs[-1].isdigit()
@@ -96,6 +103,8 @@ def compare_references(mine: str, theirs: str, stranger: int) -> tuple[str, int]
         return "another item's", DIFFERENT
     short, long = sorted((mine, theirs), key=len)
     if len(short) >= SHORTEST_PART and len(short) * 10 >= len(long) * 3 and short != long:
+        if len(mine) != len(theirs) and neighbours(mine, theirs):
+            return "neighbouring", 24
         if long.startswith(short) or long.endswith(short):
             return "truncated", 42
         if len(short) >= 8 and short in long:

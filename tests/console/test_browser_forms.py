@@ -107,3 +107,28 @@ def test_a_rule_that_one_may_only_read_is_a_page_without_faults(sign_in: Any) ->
     page.select_option("select[name=condition]", "absent")
     page.wait_for_selector("input[name=window_minutes]", state="visible")
     assert not page.locator("input[name=threshold]").is_visible()
+
+
+def test_a_profile_is_looked_at_before_it_has_a_name(sign_in: Any, tmp_path: Any) -> None:
+    """A table of an odd shape: suggested, previewed, wrong settings said in words, and only keeping it asks for a name."""
+    path = tmp_path / "odd.csv"
+    path.write_text("Taking list;;\nStore;Kisumu;\n\nDatum;Betrag;Text\n20.11.2026;1.234,50;INV-77 thanks\n21.11.2026;-12,00;FEE\n")
+    page = sign_in("administrator")
+    page.goto("/admin/ingestion/mappingprofile/add/")
+    page.set_input_files("input[type=file]", str(path))
+    page.click("button:has-text('Suggest a profile')")
+    page.get_by_text("This is what the sample shows.").wait_for()
+    page.focus("button:has-text('Preview')")
+    page.keyboard.press("Enter")
+    page.get_by_text("1234.50").or_(page.get_by_text("1,234.50")).first.wait_for()
+    page.fill("input[name=header_row]", "99")
+    page.click("button:has-text('Preview')")
+    page.wait_for_load_state()
+    assert page.get_by_text("1,234.50").count() == 0
+    page.fill("input[name=header_row]", "")
+    page.click("button:has-text('Save')")
+    assert page.evaluate("document.activeElement.name") == "name"
+    page.fill("input[name=name]", "odd-takings")
+    page.click("button:has-text('Save')")
+    page.get_by_text("odd-takings version 1 is kept").wait_for()
+    assert page.faults == []

@@ -150,7 +150,7 @@ def test_exceptions_by_kind_and_person(partner: Any, scope: Any) -> None:
     report = services.make_report(kind="exceptions", span="daily", day=DAY)
     found = sections(report)
     assert found["Summary"]["rows"] == [["3", "1", "2"]]
-    assert found["By kind"]["rows"] == [["break", "3", "1", "2", "3.0", "0"]]
+    assert found["By kind"]["rows"] == [["Break", "3", "1", "2", "3.0", "0"]]
     assert found["By person"]["rows"] == [["ann", "1", "3.0", "3.0"]]
     assert found["Open at the end, by severity and currency"]["rows"] == [["Medium", "USD", "2", "2.00"]]
 
@@ -183,3 +183,13 @@ def test_pages_by_role(booked: Any) -> None:
     assert answer["Content-Disposition"] == 'attachment; filename="payos-statement-2026-03-10-v1.csv"'
     assert auditor.get(reverse("admin:console_report_file", args=[report.pk, "exe"])).status_code == 404
     assert b"Partner statement of Acme" in auditor.get(reverse("admin:console_report_changelist")).content
+
+
+def test_the_paper_groups_its_figures_and_names_itself_on_every_page() -> None:
+    from django.template.loader import render_to_string
+
+    section = {"title": "Balances", "head": ["Account", "Amount", "Bank"], "rows": [["7-11 <b>", "-1234567.80", ""]], "numbers": [1, 2]}
+    page = render_to_string("console/reports/report.html", {"report": {"title": "Statement, 2026-11-21", "made_at": "now", "version": 1, "sections": [section]}})
+    assert "-1,234,567.80" in page and ">–<" in page and "7-11 &lt;b&gt;" in page
+    assert "u002D" not in page and "string-set: title content()" in page and "content: string(title)" in page
+    assert 'counter(page) " of " counter(pages)' in page

@@ -8,6 +8,7 @@
 CREATE TEMP TABLE recon_type_{letter} ON COMMIT DROP AS
 SELECT type, type ~* {return_words} AS back, type ~* {fee_words} AS charge
 FROM (SELECT DISTINCT type FROM recon_rest_{letter}) t;
+ANALYZE recon_type_{letter};
 
 CREATE TEMP TABLE recon_open_{letter} ON COMMIT DROP AS
 SELECT y.*, CASE WHEN length(y.digits) >= 5 THEN y.digits ELSE '' END AS core,
@@ -20,8 +21,7 @@ FROM (
                o.reference AS raw, upper(btrim(o.reference)) AS reference,
                CASE WHEN o.reference = '' THEN '' ELSE pg_temp.recon_normal(o.reference) END AS ref,
                CASE WHEN o.batch_id = '' THEN '' ELSE pg_temp.recon_normal(o.batch_id) END AS batch,
-               replace(replace(replace(replace(replace(replace(replace(upper(o.reference), '-', ''), ' ', ''), '/', ''), '.', ''),
-                       '_', ''), ':', ''), '#', '') AS plain,
+               translate(upper(o.reference), '- /._:#', '') AS plain,
                o.counterparty, o.description, o.type,
                CASE WHEN o.description = '' THEN t.back ELSE t.back OR o.description ~* {return_words} END AS back,
                t.charge,

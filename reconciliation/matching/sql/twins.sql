@@ -20,6 +20,29 @@ SELECT i, e, kind, amount_kind, days, fee_minor, 'E'::"char" AS many FROM tied W
 UNION ALL
 SELECT i, e, kind, amount_kind, days, fee_minor, 'I'::"char" FROM tied WHERE tied_e > 1 AND widest_i = 1 AND one_item;
 
+-- A payment that came back and was presented again is no duplicate: where returns of the same reference and amount leave
+-- exactly one of the rows standing, all of them belong to the one item, and groups.sql adds them up.
+DELETE FROM recon_star s
+USING (
+    SELECT s.i, sum(e.n) AS rows FROM recon_star s JOIN recon_open_e e ON e.rid = s.e WHERE s.many = 'E' GROUP BY s.i
+) k, (
+    SELECT p.i, sum(e.n) AS returns
+    FROM recon_same p JOIN recon_open_i i ON i.rid = p.i
+    JOIN recon_open_e e ON e.rid = p.e AND e.back AND e.currency = i.currency AND e.amount_minor = -i.amount_minor
+    WHERE p.i IN (SELECT i FROM recon_star WHERE many = 'E') GROUP BY p.i
+) r
+WHERE s.many = 'E' AND k.i = s.i AND r.i = s.i AND k.rows - r.returns = 1;
+DELETE FROM recon_star s
+USING (
+    SELECT s.e, sum(i.n) AS rows FROM recon_star s JOIN recon_open_i i ON i.rid = s.i WHERE s.many = 'I' GROUP BY s.e
+) k, (
+    SELECT p.e, sum(i.n) AS returns
+    FROM recon_same p JOIN recon_open_e e ON e.rid = p.e
+    JOIN recon_open_i i ON i.rid = p.i AND i.back AND i.currency = e.currency AND i.amount_minor = -e.amount_minor
+    WHERE p.e IN (SELECT e FROM recon_star WHERE many = 'I') GROUP BY p.e
+) r
+WHERE s.many = 'I' AND k.e = s.e AND r.e = s.e AND k.rows - r.returns = 1;
+
 CREATE TEMP TABLE recon_star_row ON COMMIT DROP AS
 SELECT s.*, mi.rid AS i_rid, me.rid AS e_rid, mi.ext_id AS i_id, me.ext_id AS e_id, oi.raw, mi.place AS i_place, me.place AS e_place,
        row_number() OVER (

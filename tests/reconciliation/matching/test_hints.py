@@ -22,7 +22,9 @@ Match = Callable[..., Any]
         ("ORD4284", "ORD4824", False),  # two digits changed places
         ("ORD4284", "ORD5284", False),
         ("ORD4284", "ORD428A", False),
-        ("ORD4284", "ORD42845", False),
+        ("ORD4284", "ORD42845", True),  # a later number of the series
+        ("ORD42845", "ORD4284", False),  # what a bank cut short
+        ("ORD4284", "ORD4284A", False),
     ],
 )
 def test_which_references_are_neighbours_in_a_series(mine: str, theirs: str, apart: bool) -> None:

@@ -179,3 +179,30 @@ def test_a_mistyped_reference_in_a_crowd_of_one_price(match):
     assert wrong != list(theirs[37]["reference"])
     theirs[37]["reference"] = "".join(wrong)
     assert match(mine, theirs).pairs == {(f"i{n}", f"e{n}") for n in range(400)}
+
+
+def test_a_payment_that_came_back_and_was_presented_again_is_one_item_and_no_duplicate(match):
+    same = {"amount": "80.00", "reference": "INV-7781", "counterparty": "Cedar Harbor Foods"}
+    back = {**same, "amount": "-80.00", "type": "return", "description": "RETURN R01", "date": "2026-03-11"}
+    one = [{"id": "A1", **same}]
+    three = [{"id": "B1", **same}, {"id": "B2", **back}, {"id": "B3", **same, "date": "2026-03-12"}]
+    assert match(one, three).matches == [(["A1"], ["B1", "B2", "B3"])]
+    assert match(three, one).matches == [(["B1", "B2", "B3"], ["A1"])]
+
+
+def test_a_second_payment_is_a_duplicate_however_often_the_first_came_back(match):
+    same = {"amount": "80.00", "reference": "INV-7781", "counterparty": "Cedar Harbor Foods"}
+    rows = [{"id": f"E{n}", **same, "date": f"2026-03-1{n}"} for n in range(3)]
+    rows.append({"id": "E8", **same, "amount": "-80.00", "type": "return", "date": "2026-03-11"})
+    found = match([{"id": "I1", **same}], rows)
+    assert found.matches == [(["I1"], ["E0"])]
+    assert [kind for kind, _, _ in found.discrepancies] == ["duplicate", "duplicate", "missing_internal"]
+
+
+def test_a_longer_number_of_the_same_series_is_suggested_and_never_confirmed(match):
+    alike = {"amount": "10.00", "counterparty": "Cedar Harbor Foods"}
+    found = match([{"id": "I1", "reference": "INV-100200", **alike}], [{"id": "E1", "reference": "INV-1002003", **alike}])
+    assert found.matches == []
+    assert found.suggestions == [(["I1"], ["E1"])]
+    found = match([{"id": "I1", "reference": "INV-1002003", **alike}], [{"id": "E1", "reference": "INV-100200", **alike}])
+    assert found.pairs == {("I1", "E1")}
