@@ -33,17 +33,17 @@ WORDS: dict[str, tuple[str, ...]] = {
         "betrag eur", "amount eur", "amount usd", "amount gbp", "amount chf", "umsatz in eur", "montant eur", "importe eur", "summa",
         "maara", "total", "value", "paid", "kwota operacji", "kwota transakcji", "osszeg", "net", "net total", "amount kes", "amt", "trnamt", "tran amount", "netto", "netto betrag", "neto", "netto amount",
         "buchungsbetrag", "islem tutari", "tutar", "osszege", "tranzakcio osszege", "сумма операции", "сумма", "сумма в валюте счета", "сумма транзакции", "交易金额", "金额", "発生金額", "金額",
-        "거래금액", "ποσο", "importo eur", "zauctovana castka", "castka czk", "iznos", "jumlah", "so tien", "objem", "insattningar uttag", "cad",
+        "거래금액", "ποσο", "importo eur", "zauctovana castka", "castka czk", "iznos", "jumlah", "so tien", "objem", "insattningar uttag", "cad", "maara euroa",
     ),
     "credit": (
         "credit", "credit amount", "money in", "paid in", "deposit", "deposits", "haben", "gutschrift", "gutschriften", "eingang", "zahlungseingang", "abonos", "ingresos", "haber", "credit eur", "abono", "ingreso",
         "avere", "accrediti", "entrate", "uznania", "credito", "kredit", "bij", "in", "credits", "receipts", "credit usd", "credit amt", "insattning", "lodgement", "incoming",
-        "inn pa konto", "inn", "приход", "поступление", "зачисление", "收入金额", "收入", "贷方金额", "贷方发生额", "存入", "お預り金額", "お預入れ", "入金", "入金額", "預入金額", "입금", "입금액", "jovairas", "alacak", "預かり金額", "預り金額", "お預かり金額",
+        "inn pa konto", "inn", "приход", "поступление", "зачисление", "收入金额", "收入", "贷方金额", "贷方发生额", "存入", "お預り金額", "お預入れ", "入金", "入金額", "預入金額", "입금", "입금액", "jovairas", "alacak", "預かり金額", "預り金額", "お預かり金額", "cr", "depositos",
     ),
     "debit": (
         "debit", "debit amount", "money out", "paid out", "withdrawal", "withdrawals", "withdrawn", "soll", "lastschrift", "belastung", "belastungen", "ausgang", "zahlungsausgang", "cargos", "gastos", "debe", "debit eur",
         "cargo", "gasto", "dare", "addebiti", "uscite", "obciazenia", "debito", "debet", "af", "out", "debits", "payments", "debit usd", "debit amt", "uttag", "outgoing",
-        "ut fra konto", "ut av konto", "расход", "списание", "支出金额", "支出", "借方金额", "借方发生额", "お支払金額", "お引出し", "出金", "出金額", "支払金額", "출금", "출금액", "terheles", "borc", "支払い金額", "お支払い金額", "引出金額",
+        "ut fra konto", "ut av konto", "расход", "списание", "支出金额", "支出", "借方金额", "借方发生额", "お支払金額", "お引出し", "出金", "出金額", "支払金額", "출금", "출금액", "terheles", "borc", "支払い金額", "お支払い金額", "引出金額", "dr", "retiros",
     ),
     "direction": (
         "debit credit", "credit debit", "dr cr", "cr dr", "d c", "c d", "dc", "af bij", "bij af", "soll haben", "s h", "sens", "cdtdbtind",
@@ -57,7 +57,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "balance": (
         "balance", "running balance", "saldo", "saldo na mutatie", "solde", "kontostand", "balance after", "closing balance", "saldo po operacji", "konecny stav", "koncovy stav",
         "saldo nach buchung", "balance eur", "account balance", "available balance", "ledger balance", "running bal", "saldo na trn", "solde progressif", "saldo eur", "saldo contabile", "zustatek", "book balance", "guthaben", "current balance", "bokfort saldo",
-        "bakiye", "egyenleg", "остаток", "баланс", "余额", "账户余额", "差引残高", "残高", "잔액", "υπολοιπο", "saldos", "saldos r", "sald",
+        "bakiye", "egyenleg", "остаток", "баланс", "余额", "账户余额", "差引残高", "残高", "잔액", "υπολοιπο", "saldos", "saldos r", "sald", "bal", "partial balance", "statement balance",
     ),
     "account": (
         "auftragskonto", "iban auftragskonto", "own account", "eigene iban", "account", "account number", "account no", "iban", "konto", "kontonummer", "rekening", "rekeningnummer", "compte", "cuenta", "conto", "konta",
@@ -69,7 +69,7 @@ WORDS: dict[str, tuple[str, ...]] = {
         "empfanger", "naam tegenpartij", "naam tegenpartij bank", "tegenpartij", "contrepartie", "beneficiaire", "beneficiario", "kontrahent",
         "nadawca odbiorca", "mottagare", "avsandare", "modtager", "protistrana", "other party info", "merchant", "merchantname", "merchant name",
         "customer", "customer name", "from", "tegenrekening naam", "zahlungsempfanger", "zahlungspflichtiger", "sender", "recipient",
-        "partner neve", "контрагент", "对方户名", "交易对方", "nazev protiuctu", "saaja maksaja", "gavejas", "handelaar", "ordernde bank", "partner name", "payee name", "nimi", "navn", "namn", "partner",
+        "partner neve", "контрагент", "对方户名", "交易对方", "nazev protiuctu", "saaja maksaja", "gavejas", "handelaar", "ordernde bank", "partner name", "payee name", "nimi", "navn", "namn", "partner", "partnername", "counter party",
     ),
     "counterparty_account": (
         "counterparty account", "counterparty iban", "kontonummer iban", "iban zahlungsbeteiligter", "tegenrekening", "tegenrekening iban bban",
@@ -84,6 +84,7 @@ WORDS: dict[str, tuple[str, ...]] = {
         "forklaring", "beskrivning", "beskrivelse", "paaiskinimai", "zinojums", "avisierungstext", "nachricht", "booking text", "label",
         "otsikko", "rubrik", "remarks", "transaction remarks", "摘要内容", "zprava pro prijemce", "descrizione estesa", "supplementary details",
         "beschreibung", "beschreibung1", "beschreibung2", "beschreibung3", "description 1", "description 2", "description 3",
+        "buchungs details", "opis transakcji", "oznaceni operace", "selitys", "transaction ref1", "transaction ref2", "transaction ref3", "transaction remark",
     ),
     "type": (
         "type", "transaction type", "typ", "art", "tipo", "code", "mutatiesoort", "reporting category", "category", "categorie", "umsatzart",

@@ -321,7 +321,7 @@ def _by_symbol(layout: Layout, cells: list[str]) -> str:
     for symbol, code in _SYMBOLS.items():
         if symbol in headed or (cells and all(symbol in cell for cell in cells)):
             return code
-    if not {"euro", "euros"}.isdisjoint(plain(headed).split()):
+    if not {"euro", "euros", "euroa"}.isdisjoint(plain(headed).split()):
         return "EUR"
     codes = {match[1] if (match := _CODE_BESIDE.search(cell)) else "" for cell in cells}
     return code if len(codes) == 1 and (code := codes.pop()) and _known(code) else ""

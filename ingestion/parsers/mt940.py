@@ -35,7 +35,9 @@ from ingestion.parsers.mt940_fields import (
     Statement,
     entry_date,
     read_amount,
+    said,
     sniff,
+    supplement,
 )
 from ingestion.parsers.records import (
     AmountError,
@@ -51,7 +53,7 @@ from ingestion.parsers.records import (
 )  # fmt: skip
 from ingestion.parsers.textio import LineBlocks
 
-VERSION = "2"
+VERSION = "3"
 __all__ = ["VERSION", "parse", "sniff"]
 def parse(file: BinaryIO) -> Events:
     """Events of an MT940 or MT942 file."""
@@ -335,21 +337,19 @@ class _Reader:
             kind, rest = rest[:4].strip(), rest[4:]
         owner, slashes, bank = rest.partition("//")
         references = {}
-        owner = owner.strip()
-        if owner and owner != "NONREF":
-            references["owner"] = owner
-        if slashes:
-            bank = bank.strip()
-            if bank and bank != "NONREF":
-                references["bank"] = bank
+        if said(owner):
+            references["owner"] = owner.strip()
+        if slashes and said(bank):
+            references["bank"] = bank.strip()
         signed = amount * SIGN[mark]
         counts = statement.counts["C" if mark in CREDITED else "D"]
         counts[0] += 1
         counts[1] += amount
         statement.lines += 1
         statement.sum += signed
+        account, more = supplement(lines[1:])
         self.pending = Line(signed, statement.currency, value_date, booking, references, "",
-                            narrative.plain(lines[1:]) if len(lines) > 1 else "", kind, raw, self.position)  # fmt: skip
+                            narrative.plain(more) if more else "", kind, raw, self.position, account)  # fmt: skip
 
     def _narrate(self, lines: list[str]) -> None:
         line = self.pending
@@ -366,7 +366,7 @@ class _Reader:
             for kind, value in found.references.items():
                 line.references.setdefault(kind, value)
         line.counterparty = line.counterparty or found.counterparty
-        line.counterparty_account = line.counterparty_account or found.account
+        line.counterparty_account = found.account or line.counterparty_account
         if found.code and not line.type_code:
             line.type_code = found.code
 

@@ -10,6 +10,9 @@ from functools import lru_cache
 from ingestion.parsers.amounts import currency_exponent, minor
 from ingestion.parsers.records import Flag, StatementEnd
 
+#: What stands in place of a reference: there is none, or it is in the narrative.
+_NO_REFERENCE = frozenset(("", "NONREF", "NOTPROVIDED", "EREF", "MARF", "PREF"))
+_IBAN = re.compile(r"[A-Z]{2}\d{2}[A-Z0-9]{11,30}\s*\Z")
 MAX_LINE = 1 << 20
 MAX_FIELD_LINES = 2000
 
@@ -96,3 +99,15 @@ class Statement:
                            f" is {expected}, closing says {self.closing} {self.closing_currency}")  # fmt: skip
         yield StatementEnd(self.account, self.currency, self.opening, self.closing, ok, self.lines, self.sum, self.number,
                            self.date, self.position, self.controls)  # fmt: skip
+
+
+def said(reference: str) -> bool:
+    """Something refers to the transaction."""
+    return reference.strip() not in _NO_REFERENCE
+
+
+def supplement(lines: list[str]) -> tuple[str, list[str]]:
+    """The details under a statement line: an account number alone is that of the other side, the rest describes."""
+    if len(lines) == 1 and _IBAN.match(lines[0]):
+        return lines[0].strip(), []
+    return "", lines

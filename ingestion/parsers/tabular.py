@@ -41,6 +41,8 @@ _CARRIED = re.compile(
     r"|(alter |neuer |anfangs|end|vorheriger |begin|eind)saldo|\b(alter|neuer) saldo|saldo (inicial|final|anterior|iniziale|finale|poczatkowe|koncowe|do dia|del dia|total|em conta|dispon[ií]vel)|(ancien|nouveau) solde|solde (initial|final|precedent|précédent)|kontostand",
     re.IGNORECASE,
 )
+#: What stands in a column of one side where the row is of the other.
+_NOTHING = frozenset(("-", "--", "–", "—"))
 MAX_KEYS = 64
 MAX_UNIQUE = 2_000_000
 #: A cell longer than this is a narrative and no label.
@@ -288,7 +290,7 @@ class Table:
                 return amount
             if self.at_credit is None and self.at_debit is None:
                 return None
-        credit, debit = _cell(row, self.at_credit), _cell(row, self.at_debit)
+        credit, debit = (text if text not in _NOTHING else "" for text in (_cell(row, self.at_credit), _cell(row, self.at_debit)))
         if not credit and not debit:
             return None
         # A debit column is money out, however the bank signs it there.

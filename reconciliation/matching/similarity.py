@@ -103,7 +103,7 @@ def compare_references(mine: str, theirs: str, stranger: int) -> tuple[str, int]
         return "another item's", DIFFERENT
     short, long = sorted((mine, theirs), key=len)
     if len(short) >= SHORTEST_PART and len(short) * 10 >= len(long) * 3 and short != long:
-        if neighbours(mine, theirs):
+        if len(mine) != len(theirs) and neighbours(mine, theirs):
             return "neighbouring", 24
         if long.startswith(short) or long.endswith(short):
             return "truncated", 42

@@ -143,3 +143,12 @@ def test_a_dash_inside_a_narrative_ends_nothing() -> None:
 def test_indented_fields() -> None:
     read = Read("".join("  " + line + "\n" for line in (HEAD + ":61:260102C1,00NTRFX\n:62F:C260131EUR101,00").splitlines()))
     assert read.amounts == [100] and read.statements[0].balances_ok is True
+
+
+def test_an_account_under_the_line_is_the_other_sides_and_a_pointer_is_no_reference() -> None:
+    """As Dutch banks write it: the reference field only says that the reference is in the narrative."""
+    read = statement(":61:260102C000000000001,00N541EREF\r\nNL91ABNA0417164300\r\n:86:/EREF/E2E-2/ORDP//NAME/PAYER/REMI/Salary\r\n", "C260131EUR101,00")
+    line = read.lines[0]
+    assert (line.counterparty, line.counterparty_account, line.description, line.references) == ("PAYER", "NL91ABNA0417164300", "Salary", {"end_to_end": "E2E-2"})
+    plain = statement(":61:260102C1,00NTRFX\r\nPAYMENT DETAILS\r\n:86:more\r\n", "C260131EUR101,00").lines[0]
+    assert plain.description == "PAYMENT DETAILS more" and plain.references == {"owner": "X"}
