@@ -117,11 +117,13 @@ class MappingProfileAdmin(PayosModelAdmin):
             data["carried"], data["carried_name"] = base64.b64encode(upload.read()).decode(), upload.name
             data["sample_text"] = ""
         again = ProfileForm(data=data)
+        again.fields["name"].required = form.fields["name"].required
         again.is_valid()
         for field, errors in form.errors.items():
             for error in errors:
                 if error not in again.errors.get(field, []):
                     again.add_error(None if field == "__all__" else field, error)
+        again.fields["name"].required = True  # whoever keeps it must name it
         return again
 
     def _suggested(self, request: HttpRequest, form: ProfileForm) -> ProfileForm:
@@ -149,7 +151,7 @@ class MappingProfileAdmin(PayosModelAdmin):
             form.add_error("sample_text", "Paste or choose a sample first.")
             return {}
         try:
-            profile = services.check_profile(definition=form.definition(), name=form.cleaned_data["name"] or "preview")
+            profile = services.check_profile(definition=form.definition(), name=form.cleaned_data["name"] or "sample")
             return services.preview_profile(content=sample[0], profile=profile, kind=form.cleaned_data["kind"], name=sample[1]).as_dict()
         except Problem as problem:
             form.add_error(None, problem.detail)

@@ -51,7 +51,7 @@ def reading(name: str, value: float) -> str:
     unit = _known[name][1] if name in _known else ""
     if unit == "share":
         return f"{plain(value * 100)} %"
-    return f"{plain(value)} {SHORT[unit]}" if unit in SHORT else plain(value)
+    return f"{plain(round(value, 2))} {SHORT[unit]}" if unit in SHORT else plain(value)
 
 
 SHORT = {"seconds": "s", "milliseconds": "ms", "days": "days"}

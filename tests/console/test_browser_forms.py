@@ -124,8 +124,8 @@ def test_a_profile_is_looked_at_before_it_has_a_name(sign_in: Any, tmp_path: Any
     page.get_by_text("1234.50").or_(page.get_by_text("1,234.50")).first.wait_for()
     page.fill("input[name=header_row]", "99")
     page.click("button:has-text('Preview')")
-    page.wait_for_load_state()
-    assert page.get_by_text("1,234.50").count() == 0
+    page.get_by_text("no header row").wait_for()
+    assert page.get_by_text("1,234.50").count() == 0 and page.get_by_text("This field is required").count() == 0
     page.fill("input[name=header_row]", "")
     page.click("button:has-text('Save')")
     assert page.evaluate("document.activeElement.name") == "name"

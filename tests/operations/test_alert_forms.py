@@ -107,7 +107,7 @@ def test_an_alert_says_the_metric_in_words_with_its_unit(monkeypatch: pytest.Mon
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
-        ("payos_outbox_lag_seconds", 38.148123, "38.15 s"), ("payos_staging_backlog", 1_234_567, "1,234,567"), ("payos_publish_failure_ratio", 0.0125, "1.25 %"),
+        ("payos_outbox_lag_seconds", 38.148123, "38.15 s"), ("payos_outbox_lag_seconds", 0.126883, "0.13 s"), ("payos_staging_backlog", 1_234_567, "1,234,567"), ("payos_publish_failure_ratio", 0.0125, "1.25 %"),
         ("payos_breaker_open", 0, "0"), ("unknown_metric", 0.125, "0.125"), ("payos_payment_partition_days_left", 42, "42 days"),
     ],
 )  # fmt: skip
