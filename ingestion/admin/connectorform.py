@@ -79,9 +79,9 @@ class ConnectorForm(forms.ModelForm):
 def form_for(kind: str) -> type[ConnectorForm]:
     """The form with the fields of one kind. A private key has lines, so its box has them too."""
     made: dict[str, Any] = {f"set_{setting.name}": field_of(setting) for setting in settings_of(kind)}
-    if KINDS[kind].SECRET:
+    if KINDS[kind].CREDENTIAL:
         made["new_secret"] = forms.CharField(
-            required=False, strip=False, label=KINDS[kind].SECRET, help_text="Kept encrypted and never shown again. Empty: keep what is there.",
+            required=False, strip=False, label=KINDS[kind].CREDENTIAL, help_text="Kept encrypted and never shown again. Empty: keep what is there.",
             widget=UnfoldAdminTextareaWidget(attrs={"rows": 4, "class": "font-mono", "autocomplete": "off", "spellcheck": "false"}) if kind == "sftp"
             else UnfoldAdminTextInputWidget(attrs={"type": "password", "autocomplete": "new-password"}),
         )  # fmt: skip

@@ -55,7 +55,7 @@ class ConnectorAdmin(PayosModelAdmin):
         kind = self._kind(request, obj)
         if not self.has_change_permission(request, obj) and obj is not None:
             return [(None, {"fields": ["partner", "name", "show_kind", "show_config", "format", "profile_name", "every_minutes", "alert_after", "active"]}), self._runs]
-        secret = ["new_secret"] if KINDS[kind].SECRET else []
+        secret = ["new_secret"] if KINDS[kind].CREDENTIAL else []
         return [
             (None, {"fields": ["partner", "name", *(["show_kind"] if obj else ["kind"]), "active"]}),
             (KINDS[kind].TITLE, {"description": KINDS[kind].ABOUT, "fields": [*(f"set_{setting.name}" for setting in settings_of(kind)), *secret]}),

@@ -20,7 +20,7 @@ class Folder:
 
     TITLE = "Folder"
     ABOUT = "Files that others put into a folder that this machine can see: a drop folder, a mounted share."
-    SECRET = ""
+    CREDENTIAL = ""
     SETTINGS = (
         Setting("path", "Folder", "The whole path, as the worker sees it: /srv/bank/in", required=True, check=whole_path),
         pattern("Files"),

@@ -27,7 +27,7 @@ class Mailbox:
 
     TITLE = "Mailbox"
     ABOUT = "Attachments of the mails that a bank sends, chosen by sender and subject, over IMAP. Mails are not changed."
-    SECRET = "Password of the mailbox"
+    CREDENTIAL = "Password of the mailbox"
     SETTINGS = (
         Setting("host", "Server", "Name or address: imap.mail.example", required=True, check=bare_host),
         Setting("port", "Port", "Empty: 993.", whole=(1, 65_535)),

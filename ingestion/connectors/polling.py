@@ -22,7 +22,7 @@ class Polling:
 
     TITLE = "HTTP"
     ABOUT = "A report that a processor serves at an address: one file, or JSON page by page from where the last run stopped."
-    SECRET = "Token, password or key"
+    CREDENTIAL = "Token, password or key"
     SETTINGS = (
         Setting("url", "Address", "https://api.processor.example/v1/report", required=True, check=web_address),
         Setting("auth", "Shows who we are by", choices=(("none", "Nothing"), ("bearer", "Bearer token"), ("basic", "User and password"), ("header", "A header of its own"))),

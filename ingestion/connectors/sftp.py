@@ -19,7 +19,7 @@ class Sftp:
 
     TITLE = "SFTP"
     ABOUT = "Files on a server of the bank or processor, over SSH with its key pinned."
-    SECRET = "Password, or the private key with its BEGIN and END lines"
+    CREDENTIAL = "Password, or the private key with its BEGIN and END lines"
     SETTINGS = (
         Setting("host", "Server", "Name or address: sftp.bank.example", required=True, check=bare_host),
         Setting("port", "Port", "Empty: 22.", whole=(1, 65_535)),

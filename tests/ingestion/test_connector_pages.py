@@ -37,7 +37,7 @@ def test_first_of_what_kind_and_then_its_own_settings(admin: Any) -> None:
         page = admin.get(reverse(ADD), {"kind": kind})
         names = set(page.context["adminform"].form.fields)
         assert {f"set_{setting.name}" for setting in connector.SETTINGS} <= names and "config" not in names
-        assert ("new_secret" in names) is bool(connector.SECRET)
+        assert ("new_secret" in names) is bool(connector.CREDENTIAL)
     assert "Where do the files come from?" in admin.get(reverse(ADD), {"kind": "pigeon"}).content.decode()
 
 

@@ -3,7 +3,9 @@ CREATE TEMP TABLE recon_bunch_offer ON COMMIT DROP AS
 SELECT bunch, many, line, tag, n
 FROM (
     SELECT h.*, row_number() OVER (PARTITION BY h.many, h.line ORDER BY h.same_name DESC, h.scheme, h.bunch) AS turn
-    FROM recon_bunch_hit h WHERE h.n <= 2000
+    -- The same rows are one offer, by whichever name they were gathered.
+    FROM (SELECT DISTINCT ON (many, members, line) * FROM recon_bunch_hit WHERE n <= 2000
+          ORDER BY many, members, line, same_name DESC, scheme, bunch) h
 ) x
 WHERE turn <= {per_item};
 INSERT INTO recon_suggestion (internal, external, confidence, reason)

@@ -56,10 +56,10 @@ CREATE TEMP TABLE recon_bunch_hit ON COMMIT DROP AS
 SELECT g.bunch, g.scheme, g.side AS many, l.rid AS line, g.n, g.gross, g.plain, g.fees, l.amount_minor, g.members, g.tag,
        g.mode, (g.name <> '' AND l.name <> '' AND (g.name = l.name OR starts_with(g.name, l.name) OR starts_with(l.name, g.name)))
                OR (g.name <> '' AND strpos(l.said, g.name) > 0) AS same_name,
-       l.told, l.ref, g.name, l.name AS line_name
+       l.told, l.ref, g.name, l.name AS line_name, l.n AS line_n
 FROM recon_bunch_total g
 JOIN recon_line l ON l.currency = g.currency AND l.amount_minor = g.total
-WHERE l.side <> g.side AND l.n = 1
+WHERE l.side <> g.side
   AND abs(CASE g.side WHEN 'I' THEN {bunch_days} ELSE -({bunch_days}) END) <= {window}
   AND NOT l.back;
 
@@ -72,6 +72,8 @@ FROM (
     FROM (SELECT DISTINCT ON (many, members, line) * FROM recon_bunch_hit ORDER BY many, members, line, scheme, mode) h
 ) x
 WHERE lines_of_group = 1 AND one_group
+  -- A line like another is two lines that fit.
+  AND line_n = 1
   AND (same_name OR ((told OR scheme = 1) AND (line_name = '' OR name = '')))
   -- Rows of one day have nothing in common but the day: a line that names its payer is not the sum of other people's.
   AND (scheme <= 2 OR told AND (line_name = '' OR same_name))

@@ -157,3 +157,18 @@ def test_prices_that_add_up_are_no_sum(match):
     assert outcome.matches == [] and (["i1", "i2"], ["e1"]) in outcome.suggestions
     odd = [{**mine[0], "amount": "1013.37"}, {**mine[1], "amount": "986.94"}]
     assert match(odd, [{"id": "e1", "amount": "2000.31", **name}]).matches == [(["i1", "i2"], ["e1"])]
+
+
+def test_a_batch_that_several_lines_would_answer_is_offered_to_each_and_given_to_none(match):
+    """Two lines that nothing tells apart are two lines: the third, with another text, is not the only one that fits."""
+    mine = [
+        {"id": "I1", "amount": "60.00", "batch_id": "PO-1", "counterparty": "Ann Lee"},
+        {"id": "I2", "amount": "40.00", "batch_id": "PO-1", "counterparty": "Bob Ray"},
+    ]
+    alike = [{"id": f"E{n}", "amount": "100.00", "description": "PAYOUT"} for n in (2, 3)]
+    found = match(mine, [{"id": "E1", "amount": "100.00", "description": "PAYOUT A"}, *alike])
+    assert found.matches == []
+    totals = [(s["internal"], s["external"]) for s in found.data["suggestions"] if "total_of" in s["reason"]]
+    assert totals == [(["I1", "I2"], ["E1"]), (["I1", "I2"], ["E2"])], "each once"
+    assert match(mine, alike).matches == []
+    assert match(mine, alike[:1]).matches == [(["I1", "I2"], ["E2"])]
