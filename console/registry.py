@@ -72,9 +72,21 @@ def panel(
     return register
 
 
+def leads(user: Any) -> tuple[str, ...]:
+    """What a person comes for stands first on the home page; what that is follows from what the person may do."""
+    if user.is_superuser:
+        return ()
+    if user.has_perm("operations.decide_approval"):
+        return ("approvals",)
+    if not user.has_perm("operations.work_case"):
+        return ("health", "alerts") if user.has_perm("partners.change_user") else ("books_agree", "books", "match_rate")
+    return ("settles_next", "transfers", "books_agree") if user.has_perm("settlement.manage_rail") else ()
+
+
 def panels_of(page: str, user: Any) -> list[Panel]:
     found = [one for one in PANELS.values() if one.page == page and user.has_perm(one.permission)]
-    return sorted(found, key=lambda one: (one.order, one.name))
+    first = leads(user) if page == "home" else ()
+    return sorted(found, key=lambda one: (first.index(one.name) if one.name in first else len(first), one.order, one.name))
 
 
 Key = tuple[str, str]  # (type, id)

@@ -10,4 +10,4 @@ from settlement import selectors
 
 @needs("settlement.view_settlementbatch")
 def view(request: HttpRequest) -> HttpResponse:
-    return page(request, "settlement/calendar.html", "Settlement", **selectors.calendar())
+    return page(request, "settlement/calendar.html", "Settlement calendar", **selectors.calendar())

@@ -103,11 +103,14 @@ class AlertRuleForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.samples = samples_now()
+        kept = self.initial.get("threshold")
+        if isinstance(kept, float) and kept.is_integer():
+            self.initial["threshold"] = int(kept)
         if "metric" in self.fields:
             choices = metric_choices(self.samples)
-            kept = self.instance.metric
-            if kept and kept not in dict(choices):
-                choices.append((kept, f"{kept} (not known here)"))
+            metric = self.instance.metric
+            if metric and metric not in dict(choices):
+                choices.append((metric, f"{metric} (not known here)"))
             self.fields["metric"].choices = choices  # type: ignore[attr-defined]
         if "case_kind" in self.fields:
             self.fields["case_kind"].widget = Offers([(kind, words(kind)) for kind in known_kinds()])

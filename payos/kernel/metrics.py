@@ -50,9 +50,16 @@ def reading(name: str, value: float) -> str:
     """A value with its unit: `75 s`, `2.5 %`."""
     unit = _known[name][1] if name in _known else ""
     if unit == "share":
-        return f"{value * 100:g} %"
-    short = {"seconds": "s", "milliseconds": "ms"}.get(unit, unit)
-    return f"{value:,g} {short}".strip() if unit in {"seconds", "milliseconds", "days"} else f"{value:,g}"
+        return f"{plain(value * 100)} %"
+    return f"{plain(value)} {SHORT[unit]}" if unit in SHORT else plain(value)
+
+
+SHORT = {"seconds": "s", "milliseconds": "ms", "days": "days"}
+
+
+def plain(value: float) -> str:
+    """Without an exponent, and with as many places as a person reads."""
+    return f"{round(value, 2) if abs(value) >= 1 else value:,.12g}" if abs(value) >= 0.001 else f"{value:g}"
 
 
 class FromDatabase(Collector):

@@ -63,7 +63,7 @@ NAVIGATION: list[tuple[str, list[dict[str, Any]]]] = [
             _page("Payments in", "south_west", "admin:ingestion_payment_changelist", "ingestion.view_payment"),
             _page("Transfers out", "north_east", "admin:settlement_transfer_changelist", "settlement.view_transfer"),
             _page("Batches", "stacks", "admin:settlement_transferbatch_changelist", "settlement.view_transferbatch"),
-            _page("Settlement", "event", "admin:settlement_calendar", "settlement.view_settlementbatch"),
+            _page("Settlement calendar", "event", "admin:settlement_calendar", "settlement.view_settlementbatch"),
             _page("Settlement batches", "inventory_2", "admin:settlement_settlementbatch_changelist", "settlement.view_settlementbatch"),
         ],
     ),

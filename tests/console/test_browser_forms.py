@@ -89,7 +89,7 @@ def test_u_takes_back_the_last_case_of_the_list(sign_in: Any, partner: Any) -> N
     assert page.faults == []
 
 
-def test_a_rule_that_one_may_only_read_is_a_page_without_faults(sign_in: Any) -> None:
+def test_a_rule_that_one_may_only_read_is_a_page_without_faults(sign_in: Any, shot: Any) -> None:
     """Fields that hide by what another says are there for whoever writes; who reads sees words, and the page runs no script in vain."""
     from operations.models import AlertRule
 
@@ -100,6 +100,7 @@ def test_a_rule_that_one_may_only_read_is_a_page_without_faults(sign_in: Any) ->
         assert page.get_by_text("Age of the oldest event not handled yet (rail = ach)").count() == visible
         assert page.locator("select[name=metric]").count() == (not visible)
         assert page.faults == []
+    shot(page, "alert-rule")
     page.select_option("select[name=source]", "cases")
     page.wait_for_selector("input[name=case_kind]", state="visible")
     assert not page.locator("select[name=metric]").is_visible()

@@ -146,6 +146,25 @@ def test_approval_by_keyboard(monkeypatch: pytest.MonkeyPatch, day: list[Case], 
     assert page.faults == []
 
 
+def test_an_alert_is_acknowledged_by_keyboard(day: list[Case], sign_in: Callable[..., Any], shot: Callable[..., None]) -> None:
+    page = sign_in(roles.OPERATOR)
+    page.goto(reverse("admin:operations_alert_changelist"))
+    page.locator("#result_list .data-row a").first.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector("text=Who was told")
+    assert page.get_by_text("Nobody: the rule names no channel.").is_visible()
+    shot(page, "alert")
+    page.get_by_role("link", name="Acknowledge").or_(page.get_by_role("button", name="Acknowledge")).first.focus()
+    page.keyboard.press("Enter")
+    page.locator("[role=dialog] button:has-text('Acknowledge'), dialog button:has-text('Acknowledge'), form:has-text('You have seen it') button:has-text('Acknowledge')").last.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector("text=Acknowledged.")
+    assert page.get_by_text("Where to look").is_visible()
+    page.get_by_role("link", name="The cases of kind").click()
+    page.wait_for_selector("tr[data-case]")
+    assert page.faults == []
+
+
 def test_axe_finds_what_is_wrong(day: list[Case], sign_in: Callable[..., Any]) -> None:
     page = sign_in(roles.OPERATOR)
     page.goto(reverse("admin:index"))

@@ -51,6 +51,15 @@ def test_every_role_sees_its_own_panels_and_no_failed_one(role: str, branch: Bra
         assert b"data-panel" in answer.content or "branches/" in address or "trace" in address
 
 
+@pytest.mark.parametrize(
+    ("role", "first"),
+    [("operator", "queue"), ("approver", "approvals"), ("treasurer", "settles_next"), ("auditor", "books_agree"), ("administrator", "health"), ("compliance officer", "queue")],
+)
+def test_what_a_person_comes_for_stands_first(role: str, first: str) -> None:
+    page = login(role).get(reverse("admin:index")).content.decode()
+    assert page.partition('data-panel="')[2].startswith(f'{first}"')
+
+
 def test_a_stranger_sees_no_panel(branch: Branch) -> None:
     user = User.objects.create_user("stranger", password="x" * 16, is_staff=True)
     browser = Client()

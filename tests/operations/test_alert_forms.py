@@ -104,6 +104,17 @@ def test_an_alert_says_the_metric_in_words_with_its_unit(monkeypatch: pytest.Mon
         assert Alert.objects.get(rule=rule).summary == "Desk: Age of the oldest event not handled yet is 90 s, above 60 s"
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("payos_outbox_lag_seconds", 38.148123, "38.15 s"), ("payos_staging_backlog", 1_234_567, "1,234,567"), ("payos_publish_failure_ratio", 0.0125, "1.25 %"),
+        ("payos_breaker_open", 0, "0"), ("unknown_metric", 0.125, "0.125"), ("payos_payment_partition_days_left", 42, "42 days"),
+    ],
+)  # fmt: skip
+def test_a_reading_is_written_as_a_person_reads_it(name: str, value: float, said: str) -> None:
+    assert metrics.reading(name, value) == said
+
+
 CHANNELS = [
     ("email", "desk@example.com, night@example.com", "desk", "x, desk is no e-mail address"),
     ("slack", "https://hooks.slack.com/services/T0/B0/verysecret", "hooks.slack.com", "Write the whole address"),
