@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any, cast
 
 from ingestion.parsers.sheet_shapes import SheetReader
-from ingestion.parsers.sheet_texts import Kept, Texts, unescaped
+from ingestion.parsers.sheet_texts import Kept, Texts
 from ingestion.parsers.tabular_bulk import Block
 from ingestion.parsers.values import cell_text, number_text
 from ingestion.parsers.workbook_parts import Asked, NotPlain, Parts
@@ -141,8 +141,8 @@ class Sheet:
                     raise NotPlain("a shared string is missing")
             else:
                 texts = column.kept.different() if kind == "V" and not column.number else column.kept.noted()
-                column.known = {text: plain for text in texts if kind != "V" and (plain := unescaped(text)) is not None}
-                wanted += [(column, text) for text in texts if text not in column.known]
+                column.known |= column.kept.plain
+                wanted += [(column, text) for text in texts]
         opened = ((column.group.tag, column.group.opening + text + _CLOSING[column.group.kind]) for column, text in wanted)
         for (column, text), value in zip(wanted, asked.cells(opened), strict=True):
             if type(value) not in (str, float, int, bool) and not isinstance(value, date | time | timedelta):

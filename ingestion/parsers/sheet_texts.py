@@ -22,22 +22,41 @@ _EXPONENT = re.compile(r"[eE+]")
 
 def any_odd(texts: Texts) -> bool:
     """Some text may be odd; quick to say no."""
+    return "&" in "".join(texts) or _odd_beside(texts)
+
+
+def _odd_beside(texts: Texts) -> bool:
+    """Some text may be odd for something else than an entity."""
     joined = "\n" + "\n".join(texts) + "\n"
-    if "&" in joined or "_x" in joined or "\r" in joined:
+    if "_x" in joined or "\r" in joined or joined.count("\n") != len(texts) + 1:
         return True
     if joined.isascii():
-        return " \n" in joined or "\n " in joined or any(mark in joined for mark in "\t\x0b\x0c\x1c\x1d\x1e\x1f") or joined.count("\n") != len(texts) + 1
+        return " \n" in joined or "\n " in joined or any(mark in joined for mark in "\t\x0b\x0c\x1c\x1d\x1e\x1f")
     return any(map(str.__ne__, map(str.strip, texts), texts))
 
 
-def odd_texts(texts: Texts) -> list[str]:
-    return [text for text in texts if ODD.search(text)] if any_odd(texts) else []
+def sort_out(texts: Texts) -> tuple[dict[str, str], list[str]]:
+    """What the texts are that have nothing but the five entities of XML itself, and those that are odd for more."""
+    if not any_odd(texts):
+        return {}, []
+    if not _odd_beside(texts):
+        joined = "\n".join(texts)
+        bare = _without_entities(joined)
+        if bare is not None:
+            return dict(zip(texts, bare.split("\n"), strict=True)), []
+    plain: dict[str, str] = {}
+    odd = []
+    for text in texts:
+        if ODD.search(text):
+            bare = None if _ODD_BESIDE.search(text) else _without_entities(text)
+            if bare is None:
+                odd.append(text)
+            else:
+                plain[text] = bare
+    return plain, odd
 
 
-def unescaped(text: str) -> str | None:
-    """A text that is odd for nothing but the five entities that XML has by itself; None for every other one."""
-    if _ODD_BESIDE.search(text):
-        return None
+def _without_entities(text: str) -> str | None:
     bare = text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", '"').replace("&apos;", "'")
     return bare.replace("&amp;", "&") if bare.count("&") == text.count("&amp;") else None
 
@@ -80,6 +99,7 @@ class Kept:
         self.group = group
         self.few: dict[str, str] | None = {}
         self.many: list[Texts] = []
+        self.plain: dict[str, str] = {}
         self.odd: set[str] = set()
         self.count = 0
 
@@ -98,8 +118,12 @@ class Kept:
         return texts
 
     def _note(self, texts: Texts) -> None:
-        if self.group.kind != "S":
-            self.odd.update((odd_numbers if self.group.kind == "V" else odd_texts)(self._bare(texts)))
+        if self.group.kind == "V":
+            self.odd.update(odd_numbers(self._bare(texts)))
+        elif self.group.kind != "S":
+            plain, odd = sort_out(self._bare(texts))
+            self.plain.update(plain)
+            self.odd.update(odd)
 
     def _bare(self, texts: Iterable[str]) -> Texts:
         if not self.group.marked:

@@ -18,7 +18,7 @@ from lxml import etree
 from python_calamine import CalamineError, load_workbook
 
 from ingestion.parsers.records import Unreadable
-from ingestion.parsers.sheet_texts import ODD, any_odd, unescaped
+from ingestion.parsers.sheet_texts import ODD, sort_out
 
 MAX_PART = 4 << 20
 WINDOW = 1 << 17
@@ -167,14 +167,12 @@ class Parts:
         count = len(found)
         texts = [piece[1] for piece in pieces]
         found += texts
-        if any_odd(texts):
-            for number, (tag, text, _) in enumerate(pieces, count):
-                if ODD.search(text):
-                    plain = unescaped(text)
-                    if plain is None:
-                        odd[number] = f"<si>{tag}{text}</t></si>"
-                    else:
-                        found[number] = plain
+        plain, unclear = sort_out(texts)
+        if plain:
+            found[count:] = [plain.get(text, text) for text in texts]
+        if unclear:
+            asked = set(unclear)
+            odd |= {number: f"<si>{tag}{text}</t></si>" for number, (tag, text, _) in enumerate(pieces, count) if text in asked}
 
 
 class Asked:

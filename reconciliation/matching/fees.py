@@ -18,6 +18,8 @@ from reconciliation.matching.similarity import DIFFERS, Side, compare
 
 # References that are whole and unlike, or one step apart in a series, are those of two items.
 AGAINST = {"different", "another item's", "similar", "neighbouring"}
+# Two payers, each named: a reference that is nearly the same is then the next one of a series.
+OTHERS = {"different", "somewhat similar"}
 LEAST_LIKENESS = 20
 RECURS, RECURRING_POINTS, UNUSUAL_WAY = 3, 20, 8
 # Below every suggestion whose amounts agree (Spec.suggest_score).
@@ -65,7 +67,7 @@ def _offer(scorer: Scorer, rates: Rates, row: tuple[Any, ...]) -> tuple[Any, ...
     i, e, days, amount_i, amount_e, currency = row[:6]
     mine, theirs = Side(i, *row[6:11]), Side(e, *row[11:16])
     score = compare(mine, theirs, DIFFERS, days, scorer.stranger(theirs.ref))
-    if score.reference in AGAINST:
+    if score.reference in AGAINST or score.evidence["counterparty"] in OTHERS:
         return None
     told = points(mine, theirs)
     likeness = score.reference_points + score.name_points + told + score.evidence["narrative_points"]

@@ -42,6 +42,7 @@ def test_a_payment_less_a_fee_is_suggested_with_its_difference_and_both_rows_sta
         ({"date": "2026-03-24"}, "out of the window"),
         ({"description": "WIRE IN FROM SILVER MEADOW"}, "another payer"),
         ({"description": ""}, "nothing but an amount that is near"),
+        ({"reference": "INV-2026-004421", "counterparty": "Cedar Meadow Foods"}, "nearly the reference, another payer"),
         ({"reference": "INV-2026-004588", "counterparty": "Cedar Harbor Foods"}, "the reference of another invoice"),
     ],
 )
