@@ -23,8 +23,10 @@ FROM (
 
 -- Only a row of a bundle can come after another.
 INSERT INTO recon_duplicate
-SELECT 'I', mi.rid, c.i FROM recon_chosen c JOIN recon_open_e e ON e.rid = c.e
-JOIN recon_member_i mi ON mi.bundle = c.i AND mi.place > e.n
+SELECT 'I', m.rid, m.i
+FROM (SELECT mi.rid, mi.place, c.i, c.e FROM recon_chosen c JOIN recon_member_i mi ON mi.bundle = c.i AND mi.place > 1 OFFSET 0) m
+JOIN recon_open_e e ON e.rid = m.e AND m.place > e.n
 UNION ALL
-SELECT 'E', me.rid, c.e FROM recon_chosen c JOIN recon_open_i i ON i.rid = c.i
-JOIN recon_member_e me ON me.bundle = c.e AND me.place > i.n;
+SELECT 'E', m.rid, m.e
+FROM (SELECT me.rid, me.place, c.i, c.e FROM recon_chosen c JOIN recon_member_e me ON me.bundle = c.e AND me.place > 1 OFFSET 0) m
+JOIN recon_open_i i ON i.rid = m.i AND m.place > i.n;
