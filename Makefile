@@ -40,12 +40,13 @@ stop:
 	@if [ -x $(PY) ]; then $(PY) manage.py serve --stop; fi
 
 # What takes minutes (killed processes, whole days) is marked slow and runs in `make chaos`. Each worker has servers of its own.
+SHARED_OUT = --numprocesses logical --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
 test: install-dev
-	@$(PY) -m pytest -m "not slow" --numprocesses logical --maxprocesses 4 --dist loadgroup --no-loadscope-reorder $(ARGS)
+	@$(PY) -m pytest -m "not slow" $(SHARED_OUT) $(ARGS)
 
 CODE = payos partners ledger operations webhooks ingestion settlement reconciliation console sandbox manage.py
 check: install-dev
-	@echo "  ruff"; $(VENV)/bin/ruff check --quiet .
+	@echo "  ruff"; $(VENV)/bin/ruff check --quiet . && $(VENV)/bin/ruff format --quiet --check . || { echo "  Run .venv/bin/ruff format ."; exit 1; }
 	@echo "  mypy"; $(VENV)/bin/mypy --no-error-summary .
 	@echo "  bandit"; $(VENV)/bin/bandit --quiet --configfile pyproject.toml --recursive $(CODE) > .venv.bandit 2>&1 || { grep -v "WARNING" .venv.bandit; exit 1; }
 	@echo "  import contracts"; $(VENV)/bin/lint-imports --no-cache > .venv.contracts 2>&1 || { cat .venv.contracts; exit 1; }
@@ -61,7 +62,7 @@ audit: install-dev
 
 # Branches as well as lines. Processes that tests start are not followed: what they run is in other tests too.
 coverage: install-dev
-	@$(PY) -m pytest -m "not slow" --cov --cov-branch --cov-report=term:skip-covered --cov-report=html $(ARGS)
+	@$(PY) -m pytest -m "not slow" $(SHARED_OUT) --cov --cov-branch --cov-report=term:skip-covered --cov-report=html $(ARGS)
 	@echo "  htmlcov/index.html shows every line and branch."
 
 # Each benchmark in turn, one JSON object a file in artifacts/bench, and docs/benchmarks.md made of them. Where nothing else runs.

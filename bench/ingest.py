@@ -77,7 +77,13 @@ class Bench:
         for number in range(count):
             at = self.start + timedelta(seconds=self.random.randrange(25 * 86400))
             cents = self.random.randrange(1, 500_000)
-            yield f"R{self.turn}-{number:09d}", f"L{number % 50_000:08d}", f"C{number % 30_000:07d}", f"{cents // 100}.{cents % 100:02d}", at.isoformat()
+            yield (
+                f"R{self.turn}-{number:09d}",
+                f"L{number % 50_000:08d}",
+                f"C{number % 30_000:07d}",
+                f"{cents // 100}.{cents % 100:02d}",
+                at.isoformat(),
+            )
 
     def _copy(self, statement: str, lines: Iterator[str]) -> None:
         with psycopg.connect(scratch.superuser_url(self.database)) as server, server.cursor() as cursor, cursor.copy(statement) as copy:
@@ -101,7 +107,10 @@ class Bench:
         self._copy(
             "COPY ingestion_payment (id, created_at, partner_id, livemode, amount_minor, payment_date, currency, state, payment_channel, source,"
             " reference_number, loan_account_number, cif) FROM STDIN",
-            (f"{key}\t{now}\t{self.partner_id}\tf\t{row[3].replace('.', '')}\t{row[4]}\tUSD\trecorded\tach\tbench\t{row[0]}\t{row[1]}\t{row[2]}\n" for key, row in made),
+            (
+                f"{key}\t{now}\t{self.partner_id}\tf\t{row[3].replace('.', '')}\t{row[4]}\tUSD\trecorded\tach\tbench\t{row[0]}\t{row[1]}\t{row[2]}\n"
+                for key, row in made
+            ),
         )
         self._copy(
             "COPY ingestion_paymentreference (partner_id, livemode, source, reference_number, payment_id, content, seen_at) FROM STDIN",
@@ -128,7 +137,9 @@ class Bench:
     def bulk_create(self, count: int) -> None:
         for start in range(0, count, 1000):
             rows = list(self.rows(min(1000, count - start)))
-            known = set(PaymentReference.objects.filter(reference_number__in=[row[0] for row in rows]).values_list("reference_number", flat=True))
+            known = set(
+                PaymentReference.objects.filter(reference_number__in=[row[0] for row in rows]).values_list("reference_number", flat=True)
+            )
             payments = [self._payment(row) for row in rows if row[0] not in known]
             Payment.objects.bulk_create(payments)
             PaymentReference.objects.bulk_create([self._reference(payment) for payment in payments], ignore_conflicts=True)

@@ -105,8 +105,12 @@ class Bench:
         def with_external_id() -> None:
             debit, credit = next(pairs)
             services.post(
-                partner_id=self.partner_id, kind="bench", legs=[Leg(debit, 100), Leg(credit, -100)],
-                external_id=str(ids.uuid7()), description="a payment", subject=("payment", "pay_1"),
+                partner_id=self.partner_id,
+                kind="bench",
+                legs=[Leg(debit, 100), Leg(credit, -100)],
+                external_id=str(ids.uuid7()),
+                description="a payment",
+                subject=("payment", "pay_1"),
             )
 
         connection.ensure_connection()
@@ -133,7 +137,8 @@ class Bench:
         server = psycopg.connect(scratch.superuser_url(self.database), autocommit=True)
         server.execute(Path(self.options["pgledger"]).read_text())
         accounts = [
-            row[0] for n in range(64)
+            row[0]
+            for n in range(64)
             for row in server.execute("SELECT id FROM pgledger_create_account(%s, 'USD')", [f"single {n}"]).fetchall()
         ]
         pairs = itertools.cycle(list(itertools.pairwise(accounts)))
@@ -146,9 +151,7 @@ class Bench:
         def postings() -> list[Posting]:
             return [
                 Posting("bench", [Leg(a, amount), Leg(b, -amount)])
-                for a, b, amount in (
-                    (*choose.sample(accounts, 2), choose.randint(1, 100_000)) for _ in range(1000)
-                )
+                for a, b, amount in ((*choose.sample(accounts, 2), choose.randint(1, 100_000)) for _ in range(1000))
             ]
 
         rates = []
@@ -211,7 +214,11 @@ class Bench:
                 services.post_many(
                     partner_id=self.partner_id,
                     postings=[
-                        Posting("bench", [Leg(account_id, 1), Leg(other, -1)], effective_at=START + timedelta(seconds=choose.randrange(20_000_000)))
+                        Posting(
+                            "bench",
+                            [Leg(account_id, 1), Leg(other, -1)],
+                            effective_at=START + timedelta(seconds=choose.randrange(20_000_000)),
+                        )
                         for _ in range(first, min(first + 5_000, size))
                     ],
                 )
@@ -238,7 +245,10 @@ class Bench:
             small, large = costs.values()
             middle = len(small) // 2
             self.report.ratio(
-                f"as-of ({axis}) at {self.options['entries']:,} entries against 1,000", sorted(large)[middle], sorted(small)[middle], 5.0,
+                f"as-of ({axis}) at {self.options['entries']:,} entries against 1,000",
+                sorted(large)[middle],
+                sorted(small)[middle],
+                5.0,
                 at_most=True,
             )
 

@@ -24,7 +24,12 @@ LIBRARIES = {
 }  # fmt: skip
 #: Beside the fastest, which for workbooks hands over raw cells and leaves amounts and dates to others: what does part of that
 #: work, and what most programs use. openpyxl gets a tenth of the rows.
-ALSO = {"xlsx": {"xlsx-rows": ("python-calamine, each row with Decimal and date", 1), "xlsx-openpyxl": ("openpyxl read-only, cells only (on a tenth of the rows)", 10)}}
+ALSO = {
+    "xlsx": {
+        "xlsx-rows": ("python-calamine, each row with Decimal and date", 1),
+        "xlsx-openpyxl": ("openpyxl read-only, cells only (on a tenth of the rows)", 10),
+    }
+}
 #: ofxparse takes minutes on 100,000 transactions; it gets this share of them, and its time is counted per row.
 OFX_SHARE = 50
 
@@ -97,7 +102,9 @@ def write(format: str, path: Path, rows: int) -> None:
         return _write_xlsx(path, entries)
     with path.open("w", encoding="utf-8", newline="") as out:
         if format == "bai2":
-            out.write("01,122099999,123456789,260101,0200,1,,,2/\n02,031001234,122099999,1,260101,2359,USD,2/\n03,0975312468,USD,010,500000,,/\n")
+            out.write(
+                "01,122099999,123456789,260101,0200,1,,,2/\n02,031001234,122099999,1,260101,2359,USD,2/\n03,0975312468,USD,010,500000,,/\n"
+            )
             total = 500000
             for number, _, amount, kind in entries:
                 total += amount
@@ -132,7 +139,9 @@ def write(format: str, path: Path, rows: int) -> None:
         else:
             out.write("Date,Description,Reference,Counterparty,Amount,Currency\n")
             for number, day, amount, kind in entries:
-                out.write(f"2026-{day[:2]}-{day[2:]},Invoice {number},REF{number},Customer {number},{'' if kind else '-'}{amount // 100}.{amount % 100:02d},EUR\n")
+                out.write(
+                    f"2026-{day[:2]}-{day[2:]},Invoice {number},REF{number},Customer {number},{'' if kind else '-'}{amount // 100}.{amount % 100:02d},EUR\n"
+                )
 
 
 def _write_xlsx(path: Path, entries: Any) -> None:
@@ -205,7 +214,11 @@ def _lxml(path: Path) -> int:
     space = "{urn:iso:std:iso:20022:tech:xsd:camt.053.001.02}"
     count = 0
     for _, entry in etree.iterparse(str(path), tag=space + "Ntry"):
-        found = (entry.findtext(space + "Amt"), entry.findtext(f"{space}BookgDt/{space}Dt"), entry.findtext(f"{space}NtryDtls/{space}TxDtls/{space}Refs/{space}EndToEndId"))
+        found = (
+            entry.findtext(space + "Amt"),
+            entry.findtext(f"{space}BookgDt/{space}Dt"),
+            entry.findtext(f"{space}NtryDtls/{space}TxDtls/{space}Refs/{space}EndToEndId"),
+        )
         count += found[0] is not None
         entry.clear()
         while entry.getprevious() is not None:
@@ -221,7 +234,18 @@ def main() -> None:
     else:
         import importlib
 
-        importlib.import_module({"bai2": "bai2", "mt940": "mt940", "ofx": "ofxparse", "camt": "lxml.etree", "csv": "csv", "xlsx": "python_calamine", "xlsx-rows": "python_calamine", "xlsx-openpyxl": "openpyxl"}[format])
+        importlib.import_module(
+            {
+                "bai2": "bai2",
+                "mt940": "mt940",
+                "ofx": "ofxparse",
+                "camt": "lxml.etree",
+                "csv": "csv",
+                "xlsx": "python_calamine",
+                "xlsx-rows": "python_calamine",
+                "xlsx-openpyxl": "openpyxl",
+            }[format]
+        )
     started, burnt = time.perf_counter(), time.process_time()
     rows = _ours(Path(path)) if who == "ours" else _library(format, Path(path))
     print(json.dumps({"rows": rows, "seconds": time.perf_counter() - started, "cpu": time.process_time() - burnt, "peak_mb": _peak()}))

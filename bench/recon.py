@@ -165,4 +165,3 @@ def _splink(report: Report, options: dict[str, Any], progress: Progress, folder:
     report.figure("ours on the same rows", ours["seconds"], "s")
     report.figure("our false matches on the same rows", verdict.false_matches, "matches")
     report.ratio("our time against splink's", ours["seconds"], theirs["seconds"])
-

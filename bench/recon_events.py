@@ -173,9 +173,7 @@ def batch_partial(world: World) -> Truth:
     items = _batch(world, max(4, _size(world) // 4), batch_id)
     total = sum(item.minor for item in items[: max(2, len(items) * 3 // 4)])
     line = world.theirs(items[0], minor=total, type="settlement", reference=batch_id, counterparty="")
-    return Truth(
-        "batch_partial", [], [("split_incomplete", [item.id for item in items], [line.id])], decidable=False
-    )
+    return Truth("batch_partial", [], [("split_incomplete", [item.id for item in items], [line.id])], decidable=False)
 
 
 def _parts(world: World, total: int) -> list[int]:
@@ -234,9 +232,7 @@ def one_digit_orphans(world: World) -> Truth:
     mine = world.usual(reference=f"ORD-{world.random.randrange(10**8, 10**9)}")
     other = mine.reference[:-1] + str((int(mine.reference[-1]) + 1) % 10)
     theirs = world.theirs(mine, reference=other, counterparty=world.random.choice(world.people))
-    return Truth(
-        "one_digit_orphans", [], [("missing_settlement", [mine.id], []), ("missing_internal", [], [theirs.id])]
-    )
+    return Truth("one_digit_orphans", [], [("missing_settlement", [mine.id], []), ("missing_internal", [], [theirs.id])])
 
 
 def amount_wrong(world: World) -> Truth:

@@ -214,7 +214,12 @@ def _bare(bank: Bank, count: int, number: int) -> float:
     with httpx.Client(base_url=bank.url, headers={"Authorization": "Bearer sandbox-key"}, timeout=10, trust_env=False) as client:
 
         def one(n: int) -> None:
-            body = {"reference": f"bare-{number}-{n}", "amount_minor": 100, "currency": "USD", "destination": {"type": "us_bank", "routing_number": "021000021", "account_number": "123456789"}}
+            body = {
+                "reference": f"bare-{number}-{n}",
+                "amount_minor": 100,
+                "currency": "USD",
+                "destination": {"type": "us_bank", "routing_number": "021000021", "account_number": "123456789"},
+            }
             client.post("/transfers", content=json.dumps(body), headers={"Content-Type": "application/json"}).raise_for_status()
 
         started = time.perf_counter()

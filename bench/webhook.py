@@ -69,7 +69,9 @@ def run(options: dict[str, Any], progress: Progress) -> Report:
         report.figure(f"{name}, {options['connections']} connections", rates[name], "requests/s")
         report.figure(f"{name}, 99th of 100", late[name], "ms")
     report.figure("answers of ours that were no success", errors, "requests")
-    report.ratio("webhook against one insert by Starlette and asyncpg", statistics.median(rates["ours"]), statistics.median(rates["control"]), 0.5)
+    report.ratio(
+        "webhook against one insert by Starlette and asyncpg", statistics.median(rates["ours"]), statistics.median(rates["control"]), 0.5
+    )
     report.ratio("99th of 100 against 100 ms", statistics.median(late["ours"]), 100.0, 1.0, at_most=True)
     return report
 
@@ -121,7 +123,17 @@ def _control(progress: Progress) -> Iterator[int]:
         server.execute("DROP TABLE IF EXISTS bench_hits")
         server.execute("CREATE TABLE bench_hits (id bigserial PRIMARY KEY, reference text, amount text)")
     port = free_port()
-    command = ["uvicorn", "bench.webhook_control:app", "--host", "127.0.0.1", "--port", str(port), "--log-level", "error", "--no-access-log"]
+    command = [
+        "uvicorn",
+        "bench.webhook_control:app",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        "--log-level",
+        "error",
+        "--no-access-log",
+    ]
     try:
         with _serve(command, port, "/hit", {"BENCH_DSN": scratch.superuser_url()}, progress):
             yield port

@@ -106,7 +106,9 @@ def _measure(options: dict[str, Any], progress: Progress, report: Report, partne
             quiet, troubled = (_deliver(partner, fast, [], count), _deliver(partner, fast, [hanging], count))
         else:
             troubled, quiet = (_deliver(partner, fast, [hanging], count), _deliver(partner, fast, [], count))
-        progress(f"round {turn}: httpx {bare_rate:,.0f}/s, worker {our_rate:,.0f}/s, alone {quiet:,.0f}/s, beside a hanging endpoint {troubled:,.0f}/s")
+        progress(
+            f"round {turn}: httpx {bare_rate:,.0f}/s, worker {our_rate:,.0f}/s, alone {quiet:,.0f}/s, beside a hanging endpoint {troubled:,.0f}/s"
+        )
         if turn:  # the first round warms up
             ours.append(our_rate)
             bare.append(bare_rate)
@@ -119,7 +121,9 @@ def _measure(options: dict[str, Any], progress: Progress, report: Report, partne
     median = _median
     report.ratio("worker over bare httpx loop", median(ours), median(bare), 0.5)
     report.ratio("others beside a hanging endpoint over alone", median(beside), median(alone), 0.9)
-    report.notes.append(f"{number} endpoints, {in_flight} requests under way each, the receiver and PostgreSQL on the same {os.cpu_count()} cores")
+    report.notes.append(
+        f"{number} endpoints, {in_flight} requests under way each, the receiver and PostgreSQL on the same {os.cpu_count()} cores"
+    )
 
 
 def _median(values: list[float]) -> float:
@@ -175,7 +179,9 @@ def _deliver(partner: Any, fast: list[Endpoint], hanging: list[Endpoint], count:
         return took
 
     took = asyncio.run(until_served())
-    Delivery.objects.filter(partner=partner, state__in=OUTSTANDING).update(state=DeliveryState.DISCARDED, lease=None, finished_at=clock.now())
+    Delivery.objects.filter(partner=partner, state__in=OUTSTANDING).update(
+        state=DeliveryState.DISCARDED, lease=None, finished_at=clock.now()
+    )
     return count / took
 
 
@@ -196,4 +202,3 @@ def _events(partner: Any, count: int) -> list[Any]:
 def _endpoint(partner: Any, url: str, in_flight: int) -> Endpoint:
     endpoint, _ = services.endpoint_create(partner=partner, livemode=False, url=url, max_in_flight=in_flight)
     return endpoint
-

@@ -75,7 +75,10 @@ class ReportAdmin(ReadOnlyModelAdmin):
         return HttpResponse(
             bytes(file.content),
             content_type=render.FORMATS[file.format],
-            headers={"Content-Disposition": f'attachment; filename="{services.file_name(report, format)}"', "X-Content-Type-Options": "nosniff"},
+            headers={
+                "Content-Disposition": f'attachment; filename="{services.file_name(report, format)}"',
+                "X-Content-Type-Options": "nosniff",
+            },
         )
 
     @needs("console.work_report")

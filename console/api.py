@@ -87,7 +87,9 @@ def render(found: Trace, nodes: list[Node]) -> dict[str, Any]:
             }
             for node in nodes
         ],
-        "ties": [{"from": by_key[one], "how": how, "to": by_key[other]} for one, how, other in found.ties if one in by_key and other in by_key],
+        "ties": [
+            {"from": by_key[one], "how": how, "to": by_key[other]} for one, how, other in found.ties if one in by_key and other in by_key
+        ],
     }
 
 

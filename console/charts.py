@@ -43,7 +43,9 @@ def _steps(low: float, high: float) -> list[float]:
     return [start + step * n for n in range(min(count, 8))]
 
 
-def _frame(labels: Sequence[str], ticks: Sequence[float], y: Callable[[float], float], tick_text: Callable[[float], str], x: Callable[[int], float]) -> str:
+def _frame(
+    labels: Sequence[str], ticks: Sequence[float], y: Callable[[float], float], tick_text: Callable[[float], str], x: Callable[[int], float]
+) -> str:
     parts = []
     for value in ticks:
         at = y(value)
@@ -56,7 +58,14 @@ def _frame(labels: Sequence[str], ticks: Sequence[float], y: Callable[[float], f
     return "".join(parts)
 
 
-def _finish(title: str, drawing: str, labels: Sequence[str], series: Sequence[Series], text: Callable[[float], str], colours: Sequence[int] = (1, 2, 3, 4, 5, 6)) -> SafeString:
+def _finish(
+    title: str,
+    drawing: str,
+    labels: Sequence[str],
+    series: Sequence[Series],
+    text: Callable[[float], str],
+    colours: Sequence[int] = (1, 2, 3, 4, 5, 6),
+) -> SafeString:
     svg = (
         f'<svg class="pc-chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">'
         f"<title>{escape(title)}</title>{drawing}</svg>"
@@ -64,7 +73,12 @@ def _finish(title: str, drawing: str, labels: Sequence[str], series: Sequence[Se
     rows = [(label, [text(values[n]) if values[n] is not None else "" for _, values in series]) for n, label in enumerate(labels)]  # type: ignore[arg-type]
     return render_to_string(
         "console/chart.html",
-        {"svg": mark_safe(svg), "names": [(name, colours[place % len(colours)]) for place, (name, _) in enumerate(series)], "rows": rows, "title": title},  # nosec B308, B703 # every text in the drawing went through escape
+        {
+            "svg": mark_safe(svg),  # nosec B308, B703 # every text in the drawing went through escape
+            "names": [(name, colours[place % len(colours)]) for place, (name, _) in enumerate(series)],
+            "rows": rows,
+            "title": title,
+        },
     )
 
 
@@ -133,7 +147,9 @@ def lines(
     parts = [_frame(labels, ticks, y, short, x)]
     if target is not None:
         at = y(target)
-        parts.append(f'<line class="target" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{at:.1f}" y2="{at:.1f}"><title>Target {escape(text(target))}</title></line>')
+        parts.append(
+            f'<line class="target" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{at:.1f}" y2="{at:.1f}"><title>Target {escape(text(target))}</title></line>'
+        )
     for place, (name, values) in enumerate(series):
         path, drawing = [], False
         for n, value in enumerate(values):

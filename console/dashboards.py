@@ -46,7 +46,14 @@ def show(panel: Panel, *arguments: Any) -> SafeString:
         log.exception("console.panel_failed", extra={"panel": panel.name})
         failed = True
     rows = [[cell if isinstance(cell, Cell) else Cell(str(cell)) for cell in row] for row in body.table.rows] if body.table else []
-    context = {"panel": panel, "body": body, "failed": failed, "more": _reverse(panel.link), "rows": rows, "head": body.table.head if body.table else ()}
+    context = {
+        "panel": panel,
+        "body": body,
+        "failed": failed,
+        "more": _reverse(panel.link),
+        "rows": rows,
+        "head": body.table.head if body.table else (),
+    }
     return render_to_string("console/panel.html", context)
 
 

@@ -97,8 +97,13 @@ def _payments(people: dict[str, Any], rng: random.Random, progress: Callable[[st
         reference = f"{channel.upper()}{paid:%y%m%d}{rng.randrange(10**8):08d}"
         rows.append(
             PaymentStaging(
-                partner_id=people[slug].pk, reference_number=reference, loan_account_number=f"LN-{rng.randrange(900):05d}",
-                amount=to_decimal_str(rng.randrange(low, high), currency), currency=currency, payment_date=paid, payment_channel=channel,
+                partner_id=people[slug].pk,
+                reference_number=reference,
+                loan_account_number=f"LN-{rng.randrange(900):05d}",
+                amount=to_decimal_str(rng.randrange(low, high), currency),
+                currency=currency,
+                payment_date=paid,
+                payment_channel=channel,
                 branch_code=rng.choice(branches) if slug == "savanna-retail" and branches else None,
             )  # fmt: skip
         )
@@ -120,7 +125,11 @@ def _collections(partner: Any, rng: random.Random, progress: Callable[[str], Non
     """The collection account's statement of the two weeks: nearly as the books have it."""
     progress("the collection bank's statement")
     account, _ = BankAccount.objects.get_or_create(
-        partner=partner, livemode=False, identifier=COLLECTIONS, currency="KES", defaults={"name": "KCB collections", "rail_code": "kcb", "channels": ["mpesa"]}
+        partner=partner,
+        livemode=False,
+        identifier=COLLECTIONS,
+        currency="KES",
+        defaults={"name": "KCB collections", "rail_code": "kcb", "channels": ["mpesa"]},
     )
     today = clock.today()
     lines = []
@@ -132,7 +141,9 @@ def _collections(partner: Any, rng: random.Random, progress: Callable[[str], Non
             amount -= 100  # another amount under the right reference
         if place % 47 == 11:
             reference = reference[:5] + reference[6:]  # a digit lost
-        lines.append(f"{day},{to_decimal_str(amount, 'KES')},KES,{reference},M-PESA C2B {rng.randrange(10**6):06d} {reference},{COLLECTIONS}")
+        lines.append(
+            f"{day},{to_decimal_str(amount, 'KES')},KES,{reference},M-PESA C2B {rng.randrange(10**6):06d} {reference},{COLLECTIONS}"
+        )
     lines.append(f"{today},2500.00,KES,,CASH DEPOSIT COUNTER 3,{COLLECTIONS}")
     content = "\n".join(["date,amount,currency,reference,description,account", *lines]).encode() + b"\n"
     file, _ = ingestion.receive_file(content=io.BytesIO(content), name=f"kcb-{today}-{ids.uuid7().hex[-6:]}.csv", partner_id=partner.pk)
@@ -165,7 +176,13 @@ def _transfers(people: dict[str, Any], rng: random.Random, progress: Callable[[s
 
 def _us(rng: random.Random) -> dict[str, str]:
     number = str(rng.randrange(10**8, 10**9))
-    return {"type": "us_bank", "routing_number": "021000021", "account_number": number, "account_type": "checking", "holder_name": "Demo Receiver"}
+    return {
+        "type": "us_bank",
+        "routing_number": "021000021",
+        "account_number": number,
+        "account_type": "checking",
+        "holder_name": "Demo Receiver",
+    }
 
 
 def _mx(rng: random.Random) -> dict[str, str]:

@@ -102,7 +102,9 @@ def _installation(workers: int, progress: Progress) -> Iterator[tuple[str, str, 
         url, deadline = f"http://127.0.0.1:{port}", time.monotonic() + START_SECONDS
         while not _ready(f"{url}/readyz"):
             if process.poll() is not None or time.monotonic() > deadline:
-                raise CommandError(f"the installation did not start; see {log / 'loadtest.log'} (does a copy run on this data? `make stop`)")
+                raise CommandError(
+                    f"the installation did not start; see {log / 'loadtest.log'} (does a copy run on this data? `make stop`)"
+                )
             time.sleep(0.5)
         yield url, f"http://127.0.0.1:{bank}", process.pid
     finally:
@@ -140,7 +142,9 @@ def _caller(number: int) -> Caller:
     with tenancy.tenant_scope(partner.pk, False):
         _, key = partners.api_key_create(partner=partner, livemode=False, name="load", rate_limit=1_000_000)
         available = account_for(**who, code="partner:available", currency="USD")
-        post(**who, kind="payment", legs=[Leg(account_for(**who, code="receivable:load", currency="USD"), 10**11), Leg(available, -(10**11))])
+        post(
+            **who, kind="payment", legs=[Leg(account_for(**who, code="receivable:load", currency="USD"), 10**11), Leg(available, -(10**11))]
+        )
     from payos.kernel import ids
 
     return Caller(key, source.public_id, secret, ids.encode("acc", getattr(available, "pk", available)))
@@ -153,7 +157,8 @@ async def _drive(url: str, rail: Rail, callers: list[Caller], seed: int, seconds
     until = time.monotonic() + seconds
     limits = httpx.Limits(max_connections=len(callers) + 5, max_keepalive_connections=len(callers) + 5)
     async with httpx.AsyncClient(base_url=url, timeout=30, limits=limits) as client:
-        await asyncio.gather(*(_partner(client, rail.code, caller, random.Random(seed * 1000 + n), until, told) for n, caller in enumerate(callers)))  # nosec B311 # a repeatable mix wants a seed
+        mixes = [random.Random(seed * 1000 + n) for n in range(len(callers))]  # nosec B311 # a repeatable mix wants a seed
+        await asyncio.gather(*(_partner(client, rail.code, caller, mix, until, told) for caller, mix in zip(callers, mixes, strict=True)))
 
 
 async def _partner(client: httpx.AsyncClient, rail: str, caller: Caller, rng: random.Random, until: float, told: Told) -> None:
@@ -193,7 +198,9 @@ def _request(client: httpx.AsyncClient, what: str, rail: str, caller: Caller, rn
     if what == "transfer":
         return client.build_request("POST", "/v1/transfers", json=_order(rail, rng), headers=headers)
     if what == "batch of 20":
-        return client.build_request("POST", "/v1/transfers/batch", json={"transfers": [_order(rail, rng) for _ in range(20)]}, headers=headers)
+        return client.build_request(
+            "POST", "/v1/transfers/batch", json={"transfers": [_order(rail, rng) for _ in range(20)]}, headers=headers
+        )
     path = {
         "read a transfer": lambda: f"/v1/transfers/{rng.choice(caller.made)}", "list transfers": lambda: "/v1/transfers?limit=20",
         "balance": lambda: f"/v1/accounts/{caller.account}/balance", "trace": lambda: f"/v1/trace/{rng.choice(caller.made)}", "me": lambda: "/v1/me",
@@ -202,7 +209,13 @@ def _request(client: httpx.AsyncClient, what: str, rail: str, caller: Caller, rn
 
 
 def _order(rail: str, rng: random.Random) -> dict[str, Any]:
-    destination = {"type": "us_bank", "routing_number": "021000021", "account_number": str(rng.randrange(10**8, 10**9)), "account_type": "checking", "holder_name": "Load Receiver"}
+    destination = {
+        "type": "us_bank",
+        "routing_number": "021000021",
+        "account_number": str(rng.randrange(10**8, 10**9)),
+        "account_type": "checking",
+        "holder_name": "Load Receiver",
+    }
     return {"amount": f"{rng.randrange(100, 5_000) / 100:.2f}", "currency": "USD", "rail": rail, "destination": destination}
 
 
@@ -267,7 +280,15 @@ def _name(pid: int) -> str:
     return next((name for name in known if name in words), words[0].rpartition("/")[2][:40] if words else "gone")
 
 
-def _report(told: Told, took: float, before: dict[int, tuple[str, int]], after: dict[int, tuple[str, int]], used: dict[int, float], count: int, seed: int) -> dict[str, Any]:
+def _report(
+    told: Told,
+    took: float,
+    before: dict[int, tuple[str, int]],
+    after: dict[int, tuple[str, int]],
+    used: dict[int, float],
+    count: int,
+    seed: int,
+) -> dict[str, Any]:
     every = [value for values in told.latencies.values() for value in values]
     processes = []
     for pid, (name, size) in sorted(before.items(), key=lambda entry: entry[1]):

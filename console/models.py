@@ -22,7 +22,9 @@ class Rollup(models.Model):
     state = models.CharField(max_length=40, blank=True)
     currency = models.CharField(max_length=4, blank=True)
     count = models.BigIntegerField()
-    amount_minor = models.DecimalField(max_digits=30, decimal_places=0, default=0, help_text="Minor units; wider than a bigint, because it is a sum.")
+    amount_minor = models.DecimalField(
+        max_digits=30, decimal_places=0, default=0, help_text="Minor units; wider than a bigint, because it is a sum."
+    )
 
     class Meta:
         default_permissions = ()
@@ -115,7 +117,9 @@ class ReportSubscription(BaseModel):
 
     kind = models.CharField(max_length=20, choices=ReportKind.choices)
     span = models.CharField(max_length=10, choices=ReportSpan.choices)
-    partner = models.ForeignKey("partners.Partner", on_delete=models.PROTECT, null=True, blank=True, help_text="Of a partner statement: whose.")
+    partner = models.ForeignKey(
+        "partners.Partner", on_delete=models.PROTECT, null=True, blank=True, help_text="Of a partner statement: whose."
+    )
     emails = models.TextField(help_text="Addresses, separated by commas.")
     formats = models.CharField(max_length=40, default="pdf,xlsx", help_text="pdf, csv or xlsx, separated by commas.")
     enabled = models.BooleanField(default=True)

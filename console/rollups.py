@@ -65,7 +65,13 @@ def _hours(source: Source, start: datetime, stop: datetime) -> int:
             cursor.execute(
                 "INSERT INTO console_rollup (source, hour, partner_id, livemode, branch_id, key, state, currency, count, amount_minor) "
                 + source.sql,
-                {"source": source.name, "start": start, "stop": stop, "first_id": ids.floor(start - SLACK), "last_id": ids.floor(stop + SLACK)},
+                {
+                    "source": source.name,
+                    "start": start,
+                    "stop": stop,
+                    "first_id": ids.floor(start - SLACK),
+                    "last_id": ids.floor(stop + SLACK),
+                },
             )
             written = int(cursor.rowcount)
         RollupState.objects.update_or_create(source=source.name, defaults={"done_to": stop})

@@ -138,8 +138,12 @@ def _payments(people: list[Any], count: int, rng: random.Random, progress: Calla
     for start in range(0, count, 5000):
         PaymentStaging.objects.bulk_create(
             PaymentStaging(
-                partner_id=people[number % len(people)].pk, reference_number=f"D-{number:08d}", loan_account_number=f"L-{number % 999}",
-                amount=f"{rng.randrange(10_000, 900_000) / 100:.2f}", payment_date=now, payment_channel="day",
+                partner_id=people[number % len(people)].pk,
+                reference_number=f"D-{number:08d}",
+                loan_account_number=f"L-{number % 999}",
+                amount=f"{rng.randrange(10_000, 900_000) / 100:.2f}",
+                payment_date=now,
+                payment_channel="day",
             )  # fmt: skip
             for number in range(start, min(start + 5000, count))
         )
@@ -170,7 +174,9 @@ def _order(rail: Rail, rng: random.Random) -> dict[str, Any]:
 def _statement(sandbox: Bank, rail: Rail, progress: Callable[[str], None]) -> BankAccount:
     progress("the bank's statement")
     number = next(row["number"] for row in json.loads(sandbox.call("GET", "/accounts"))["data"] if row["currency"] == "USD")
-    account = BankAccount.objects.create(name=rail.name, identifier=f"{number}-{rail.code}", currency="USD", rail_code=rail.code, grace_days=0)
+    account = BankAccount.objects.create(
+        name=rail.name, identifier=f"{number}-{rail.code}", currency="USD", rail_code=rail.code, grace_days=0
+    )
     content = sandbox.call("GET", f"/statements/{clock.now():%Y-%m-%d}.mt940?currency=USD")
     content = content.replace(number.encode(), account.identifier.encode())
     file, _ = ingestion.receive_file(content=io.BytesIO(content), name=f"{rail.code}.sta", partner_id=None)
@@ -198,7 +204,9 @@ def _any_partner(account: BankAccount) -> uuid.UUID | None:
 def _judge(day: Day, sandbox: Bank, rail: Rail, account: BankAccount, made: list[uuid.UUID]) -> None:
     """The invariants, each by name."""
     mine = Transfer.objects.filter(rail=rail)
-    states = dict.fromkeys(OPEN_STATES, 0) | {state: mine.filter(state=state).count() for state in ("settled", "reconciled", "failed", "returned")}
+    states = dict.fromkeys(OPEN_STATES, 0) | {
+        state: mine.filter(state=state).count() for state in ("settled", "reconciled", "failed", "returned")
+    }
     day.settled, day.failed = states["settled"] + states["reconciled"], states["failed"] + states["returned"]
     truth = json.loads(sandbox.call("GET", "/executions?limit=1"))
     day.executed, day.executed_twice = int(truth.get("totals", {}).get("executions", 0)), len(truth.get("executed_more_than_once", []))
@@ -213,7 +221,9 @@ def _judge(day: Day, sandbox: Bank, rail: Rail, account: BankAccount, made: list
     checks = {
         "every transfer reached an end": not mine.filter(state__in=OPEN_STATES).exists() and mine.count() == len(made),
         "the bank executed nothing twice": day.executed_twice == 0,
-        "holds are zero": not Hold.objects.filter(partner_id__in=set(mine.values_list("partner_id", flat=True)), remaining_minor__gt=0).exists(),
+        "holds are zero": not Hold.objects.filter(
+            partner_id__in=set(mine.values_list("partner_id", flat=True)), remaining_minor__gt=0
+        ).exists(),
         "the balance proof is green": proof.difference_minor == 0,
         "every open discrepancy is a case": day.open_cases >= found.count(),
         "no event waits or is parked": (lag := outbox.lag())["unhandled"] == 0 and lag["parked"] == 0,

@@ -18,9 +18,7 @@ from payos.kernel import clock, ids, tenancy
 KINDS = ["unmatched_line", "amount_mismatch", "statement_missing", "transfer_unknown", "webhook_dead", "duplicate_suspected"]
 RAILS = ["ach", "wire", "pix", "spei", "mpesa", ""]
 BATCH = 100_000
-COLUMNS = (
-    "id, created_at, livemode, partner_id, kind, cause_key, title, rail, amount_minor, currency, severity, state, due_at, resolved_at, resolution, reference"
-)
+COLUMNS = "id, created_at, livemode, partner_id, kind, cause_key, title, rail, amount_minor, currency, severity, state, due_at, resolved_at, resolution, reference"
 SPREAD = timedelta(days=40)
 
 

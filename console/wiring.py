@@ -33,7 +33,14 @@ MODULES: dict[str, tuple[str, ...]] = {
 
 
 # source of hourly sums -> the app it reads
-ROLLUPS: dict[str, str] = {"cases_opened": "operations", "cases_resolved": "operations", "deliveries": "webhooks", "payments": "ingestion", "transfers": "settlement", "statement_lines": "reconciliation"}
+ROLLUPS: dict[str, str] = {
+    "cases_opened": "operations",
+    "cases_resolved": "operations",
+    "deliveries": "webhooks",
+    "payments": "ingestion",
+    "transfers": "settlement",
+    "statement_lines": "reconciliation",
+}
 
 
 def connect() -> None:

@@ -73,8 +73,11 @@ def render(payment: Payment) -> dict[str, Any]:
 class Payments(PayosAPIView):
     resource = "payments"
 
-    @extend_schema(operation_id="payments_list", responses=PaymentList, parameters=[
-        *PAGES, OpenApiParameter("reference_number", str), OpenApiParameter("loan_account_number", str)])
+    @extend_schema(
+        operation_id="payments_list",
+        responses=PaymentList,
+        parameters=[*PAGES, OpenApiParameter("reference_number", str), OpenApiParameter("loan_account_number", str)],
+    )
     def get(self, request: Request) -> Response:
         rows = Payment.objects.filter(partner_id=self.partner.pk, livemode=self.livemode)
         for name in ("reference_number", "loan_account_number"):

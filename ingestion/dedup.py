@@ -182,4 +182,3 @@ def _to_redis(rows: list[tuple[Key, Known]]) -> None:
         pipe.execute()
     except redis.Unavailable:
         pass  # the next request asks Postgres
-

@@ -116,7 +116,9 @@ def figures(partner_id: Any = None) -> dict[str, Any]:
     with transaction.atomic(), tenancy.tenant_scope(partner_id) if partner_id else tenancy.platform_scope():
         today = clock.now().replace(hour=0, minute=0, second=0, microsecond=0)
         rows = WebhookStat.objects.filter(day=today.date())
-        by_outcome = {row["outcome"]: (row["n"], row["ms"]) for row in rows.values("outcome").annotate(n=Sum("count"), ms=Sum("milliseconds"))}
+        by_outcome = {
+            row["outcome"]: (row["n"], row["ms"]) for row in rows.values("outcome").annotate(n=Sum("count"), ms=Sum("milliseconds"))
+        }
         pending = backlog()
         processed = PaymentStaging.objects.filter(processed=True, processed_at__gte=today)[:100_000].count()
     batches = StagingProcessLog.objects.filter(started_at__gte=today, total__gt=0)

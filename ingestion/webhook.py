@@ -155,9 +155,7 @@ def _take(source: channels.KnownSource, message: channels.Incoming) -> tuple[int
             if problem.code == "payment_invalid":
                 _keep(source, message, problem.detail)
             raise
-        recorded = recording.record(
-            partner_id=source.partner_id, livemode=source.livemode, source=source.name, payment=payment
-        )
+        recorded = recording.record(partner_id=source.partner_id, livemode=source.livemode, source=source.name, payment=payment)
         if recorded.status == "conflict":
             _conflict(source, message, payment, recorded)
         return (201 if recorded.status == "created" else 200), {"status": recorded.status, "payment_id": recorded.public_id}
@@ -188,9 +186,7 @@ def _keep(source: channels.KnownSource, message: channels.Incoming, why: str) ->
     return raw
 
 
-def _conflict(
-    source: channels.KnownSource, message: channels.Incoming, payment: recording.PaymentIn, recorded: recording.Recorded
-) -> None:
+def _conflict(source: channels.KnownSource, message: channels.Incoming, payment: recording.PaymentIn, recorded: recording.Recorded) -> None:
     with transaction.atomic():
         raw = RawMessage(
             partner_id=source.partner_id,

@@ -104,11 +104,19 @@ class LedgerView(PayosAPIView):
 
 class Accounts(LedgerView):
     @extend_schema(
-        operation_id="accounts_list", summary="List accounts", tags=["ledger"],
-        **listing(schema.AccountSerializer, "acc", parameters=[
-            schema.text_parameter("code", "Only this code."), schema.text_parameter("currency", "Only this currency."),
-            schema.text_parameter("kind", "Only this kind.", enum=schema.KINDS), schema.BRANCH,
-        ]),
+        operation_id="accounts_list",
+        summary="List accounts",
+        tags=["ledger"],
+        **listing(
+            schema.AccountSerializer,
+            "acc",
+            parameters=[
+                schema.text_parameter("code", "Only this code."),
+                schema.text_parameter("currency", "Only this currency."),
+                schema.text_parameter("kind", "Only this kind.", enum=schema.KINDS),
+                schema.BRANCH,
+            ],
+        ),
     )
     def get(self, request: Request) -> Response:
         rows = self.accounts()
@@ -123,7 +131,11 @@ class Accounts(LedgerView):
 
 class OneAccount(LedgerView):
     @extend_schema(
-        operation_id="accounts_read", summary="Read an account", tags=["ledger"], responses=schema.AccountSerializer, parameters=[id_parameter("acc")]
+        operation_id="accounts_read",
+        summary="Read an account",
+        tags=["ledger"],
+        responses=schema.AccountSerializer,
+        parameters=[id_parameter("acc")],
     )
     def get(self, request: Request, public_id: str) -> Response:
         return Response(render.show_account(get_or_404(self.accounts(), "acc", public_id)))
@@ -131,7 +143,10 @@ class OneAccount(LedgerView):
 
 class AccountBalance(LedgerView):
     @extend_schema(
-        operation_id="accounts_balance", summary="The balance of an account", tags=["ledger"], responses=schema.BalanceSerializer,
+        operation_id="accounts_balance",
+        summary="The balance of an account",
+        tags=["ledger"],
+        responses=schema.BalanceSerializer,
         parameters=[id_parameter("acc"), schema.AT, schema.AXIS],
     )
     def get(self, request: Request, public_id: str) -> Response:
@@ -153,7 +168,10 @@ class Span(LedgerView):
 
 class AccountStatement(Span):
     @extend_schema(
-        operation_id="accounts_statement", summary="The statement of an account", tags=["ledger"], responses=schema.StatementSerializer,
+        operation_id="accounts_statement",
+        summary="The statement of an account",
+        tags=["ledger"],
+        responses=schema.StatementSerializer,
         parameters=[id_parameter("acc"), schema.START, schema.END, schema.LIMIT, schema.AFTER],
     )
     def get(self, request: Request, public_id: str) -> Response:
@@ -192,7 +210,9 @@ class AccountStatement(Span):
 
 class AccountStatementFile(Span):
     @extend_schema(
-        operation_id="accounts_statement_csv", summary="The statement of an account as a CSV file", tags=["ledger"],
+        operation_id="accounts_statement_csv",
+        summary="The statement of an account as a CSV file",
+        tags=["ledger"],
         parameters=[id_parameter("acc"), schema.START, schema.END],
         responses={(200, "text/csv"): OpenApiResponse(OpenApiTypes.STR, description="One line an entry, with the running balance.")},
     )
@@ -206,11 +226,18 @@ class AccountStatementFile(Span):
 
 class Transactions(LedgerView):
     @extend_schema(
-        operation_id="ledger_transactions_list", summary="List ledger transactions", tags=["ledger"],
-        **listing(schema.LedgerTransactionSerializer, "txn", parameters=[
-            schema.text_parameter("kind", "Only this kind."), schema.text_parameter("external_id", "Only this external id."),
-            schema.text_parameter("subject", "Only those that this caused, such as a transfer's id."),
-        ]),
+        operation_id="ledger_transactions_list",
+        summary="List ledger transactions",
+        tags=["ledger"],
+        **listing(
+            schema.LedgerTransactionSerializer,
+            "txn",
+            parameters=[
+                schema.text_parameter("kind", "Only this kind."),
+                schema.text_parameter("external_id", "Only this external id."),
+                schema.text_parameter("subject", "Only those that this caused, such as a transfer's id."),
+            ],
+        ),
     )
     def get(self, request: Request) -> Response:
         rows = self.transactions()
@@ -222,8 +249,11 @@ class Transactions(LedgerView):
 
 class OneTransaction(LedgerView):
     @extend_schema(
-        operation_id="ledger_transactions_read", summary="Read a ledger transaction", tags=["ledger"],
-        responses=schema.LedgerTransactionDetailSerializer, parameters=[id_parameter("txn")],
+        operation_id="ledger_transactions_read",
+        summary="Read a ledger transaction",
+        tags=["ledger"],
+        responses=schema.LedgerTransactionDetailSerializer,
+        parameters=[id_parameter("txn")],
     )
     def get(self, request: Request, public_id: str) -> Response:
         """With its entries, its seal, and the transaction that reversed it."""
@@ -242,12 +272,17 @@ class OneTransaction(LedgerView):
 
 class Entries(LedgerView):
     @extend_schema(
-        operation_id="ledger_entries_list", summary="List ledger entries", tags=["ledger"], responses=schema.EntryListSerializer,
+        operation_id="ledger_entries_list",
+        summary="List ledger entries",
+        tags=["ledger"],
+        responses=schema.EntryListSerializer,
         parameters=[
             schema.text_parameter("account", "Only entries of this account (acc_...)."),
             schema.text_parameter("transaction", "Only entries of this transaction (txn_...)."),
             schema.text_parameter("layer", "Only this layer.", enum=schema.LAYERS),
-            schema.LIMIT, schema.AFTER, schema.BEFORE,
+            schema.LIMIT,
+            schema.AFTER,
+            schema.BEFORE,
         ],
     )
     def get(self, request: Request) -> Response:
@@ -286,7 +321,10 @@ class TrialBalance(LedgerView):
         return at, selectors.trial_balance(partner_id=self.partner.pk, livemode=self.livemode, at=at, branch_id=branch)
 
     @extend_schema(
-        operation_id="trial_balance", summary="The trial balance", tags=["ledger"], responses=schema.TrialBalanceSerializer,
+        operation_id="trial_balance",
+        summary="The trial balance",
+        tags=["ledger"],
+        responses=schema.TrialBalanceSerializer,
         parameters=[schema.AT, schema.BRANCH],
     )
     def get(self, request: Request) -> HttpResponseBase:
@@ -298,7 +336,10 @@ class TrialBalance(LedgerView):
 
 class TrialBalanceFile(TrialBalance):
     @extend_schema(
-        operation_id="trial_balance_csv", summary="The trial balance as a CSV file", tags=["ledger"], parameters=[schema.AT, schema.BRANCH],
+        operation_id="trial_balance_csv",
+        summary="The trial balance as a CSV file",
+        tags=["ledger"],
+        parameters=[schema.AT, schema.BRANCH],
         responses={(200, "text/csv"): OpenApiResponse(OpenApiTypes.STR, description="One line an account.")},
     )
     def get(self, request: Request) -> HttpResponseBase:

@@ -16,7 +16,9 @@ register("account_refused", 422, "An account cannot take this entry", "Use an op
 register("period_closed", 422, "The period is closed", "Post with an effective time in an open period.")
 register("hold_exceeded", 422, "More than was held", "Post or void at most what is left of the hold.")
 register("external_id_conflict", 409, "The external id stands for another transaction", "Use a new external id for new content.")
-register("already_reversed", 409, "The transaction was reversed before", "Read its reversal; post a new transaction if more is to be corrected.")
+register(
+    "already_reversed", 409, "The transaction was reversed before", "Read its reversal; post a new transaction if more is to be corrected."
+)
 register("append_only", 409, "The ledger is never changed", "Post a reversing transaction.")
 
 BY_SQLSTATE = {
@@ -61,7 +63,9 @@ def problem_of(error: BaseException) -> Problem | None:
     if code:
         return Problem(code, (cause.diag.message_primary or "").strip())
     if cause.sqlstate == TOO_LARGE:
-        return Problem("unprocessable", "an account would hold more than a ledger can count (9,223,372,036,854,775,807 minor units): move less at once")
+        return Problem(
+            "unprocessable", "an account would hold more than a ledger can count (9,223,372,036,854,775,807 minor units): move less at once"
+        )
     code = BY_CONSTRAINT.get(cause.diag.constraint_name or "")
     if code:
         return Problem(code, TEXTS[code])

@@ -122,9 +122,7 @@ class Entry(models.Model):
     rls = "partner_id"
 
     pk = models.CompositePrimaryKey("transaction_id", "line")
-    transaction = models.ForeignKey(
-        Transaction, on_delete=models.PROTECT, related_name="entries", db_constraint=False, db_index=False
-    )
+    transaction = models.ForeignKey(Transaction, on_delete=models.PROTECT, related_name="entries", db_constraint=False, db_index=False)
     line = models.SmallIntegerField()
     partner_id = models.UUIDField(null=True)
     livemode = models.BooleanField()
@@ -191,9 +189,7 @@ class Hold(models.Model):
     rls = "partner_id"
     grants = "SELECT"
 
-    transaction = models.OneToOneField(
-        Transaction, on_delete=models.PROTECT, primary_key=True, related_name="held", db_constraint=False
-    )
+    transaction = models.OneToOneField(Transaction, on_delete=models.PROTECT, primary_key=True, related_name="held", db_constraint=False)
     partner_id = models.UUIDField(null=True)
     livemode = models.BooleanField()
     amount_minor = models.BigIntegerField()
@@ -263,9 +259,7 @@ class Seal(models.Model):
     grants = "SELECT"  # the sealer runs inside the database, with the owner's rights
     rls = "partner_id"
 
-    transaction = models.OneToOneField(
-        Transaction, on_delete=models.PROTECT, primary_key=True, related_name="seal", db_constraint=False
-    )
+    transaction = models.OneToOneField(Transaction, on_delete=models.PROTECT, primary_key=True, related_name="seal", db_constraint=False)
     partner_id = models.UUIDField()
     position = models.BigIntegerField()
     hash = models.BinaryField()

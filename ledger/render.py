@@ -148,15 +148,27 @@ LEDGER_HEAD = ("account", *STATEMENT_HEAD)
 def statement_row(account: Account, line: StatementLine) -> list[Any]:
     amount = to_decimal_str(abs(line.amount_minor), account.currency)
     return [
-        ids.encode("txn", line.transaction_id), line.line, line.effective_at.isoformat(), line.recorded_at.isoformat(), line.kind,
-        line.description, amount if line.amount_minor > 0 else "", amount if line.amount_minor < 0 else "",
-        to_decimal_str(line.balance_minor, account.currency), account.currency,
+        ids.encode("txn", line.transaction_id),
+        line.line,
+        line.effective_at.isoformat(),
+        line.recorded_at.isoformat(),
+        line.kind,
+        line.description,
+        amount if line.amount_minor > 0 else "",
+        amount if line.amount_minor < 0 else "",
+        to_decimal_str(line.balance_minor, account.currency),
+        account.currency,
     ]
 
 
 def trial_row(line: TrialLine) -> list[Any]:
     account = line.account
     return [
-        account.code, account.name, account.kind, account.branch.code if account.branch else "", account.currency,
-        to_decimal_str(line.debit_minor, account.currency), to_decimal_str(line.credit_minor, account.currency),
+        account.code,
+        account.name,
+        account.kind,
+        account.branch.code if account.branch else "",
+        account.currency,
+        to_decimal_str(line.debit_minor, account.currency),
+        to_decimal_str(line.credit_minor, account.currency),
     ]

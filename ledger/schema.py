@@ -163,7 +163,8 @@ def text_parameter(name: str, text: str, **schema: object) -> OpenApiParameter:
 
 AT = instant_parameter("at", "As of this instant; without it, now.")
 AXIS = OpenApiParameter(
-    "axis", {"type": "string", "enum": ["effective", "recorded"], "default": "effective"},
+    "axis",
+    {"type": "string", "enum": ["effective", "recorded"], "default": "effective"},
     description="Whose time `at` is: when it counts (effective) or when it was written down (recorded).",
 )
 START = instant_parameter("start", "The first instant; without it, the beginning.")
@@ -171,5 +172,7 @@ END = instant_parameter("end", "The first instant after the span; without it, no
 LIMIT = OpenApiParameter("limit", {"type": "integer", "minimum": 1, "maximum": 100, "default": 20}, description="Rows a page.")
 ENTRY_CURSOR = r"^ent_[0-7][0-9a-z]{25}_[1-9][0-9]{0,4}$"
 AFTER = text_parameter("starting_after", "The id of the last entry that you have. Gives what follows it in the list.", pattern=ENTRY_CURSOR)
-BEFORE = text_parameter("ending_before", "The id of the first entry that you have. Gives what stands before it in the list.", pattern=ENTRY_CURSOR)
+BEFORE = text_parameter(
+    "ending_before", "The id of the first entry that you have. Gives what stands before it in the list.", pattern=ENTRY_CURSOR
+)
 BRANCH = text_parameter("branch", "Only accounts of this branch (brn_...).")

@@ -77,8 +77,7 @@ def balances(accounts: list[Account]) -> dict[uuid.UUID, BalanceView]:
         )
         sums = {row[0]: row[1:] for row in cursor.fetchall()}
     return {
-        account.pk: BalanceView(account.pk, account.currency, account.sign, *sums.get(account.pk, (0, 0, 0, 0)))
-        for account in accounts
+        account.pk: BalanceView(account.pk, account.currency, account.sign, *sums.get(account.pk, (0, 0, 0, 0))) for account in accounts
     }
 
 
@@ -144,8 +143,13 @@ def statement(
     running = opening_balance(account, start, after)
     at, transaction_id, line = after or (None, None, None)
     values = {
-        "account": account.pk, "start": max(at, start) if at else start, "end": end, "limit": limit,
-        "after_at": at, "after_id": transaction_id, "after_line": line,
+        "account": account.pk,
+        "start": max(at, start) if at else start,
+        "end": end,
+        "limit": limit,
+        "after_at": at,
+        "after_id": transaction_id,
+        "after_line": line,
     }
     left = limit
     # Fetched in slices by key, because a pooler in transaction mode keeps no cursor open.
@@ -197,7 +201,12 @@ def totals(lines: list[TrialLine]) -> list[dict[str, Any]]:
         both[0] += line.debit_minor
         both[1] += line.credit_minor
     return [
-        {"currency": currency, "debit": to_decimal_str(debit, currency), "credit": to_decimal_str(credit, currency), "equal": debit == credit}
+        {
+            "currency": currency,
+            "debit": to_decimal_str(debit, currency),
+            "credit": to_decimal_str(credit, currency),
+            "equal": debit == credit,
+        }
         for currency, (debit, credit) in sorted(sums.items())
     ]
 

@@ -140,7 +140,9 @@ def _balances(verdict: Verdict, partner_id: uuid.UUID | None, progress: Any) -> 
     sql = sqlfile.load(__file__, "verify_balances.sql")
     for account_id, code, currency, kept, summed in _stream("payos_balances", sql, {"partner": partner_id}):
         _add(
-            verdict, "balance", f"account {code} {currency} keeps {kept} and its entries sum to {summed}",
+            verdict,
+            "balance",
+            f"account {code} {currency} keeps {kept} and its entries sum to {summed}",
             account=ids.encode("acc", account_id) if account_id else None,
         )
 

@@ -42,7 +42,11 @@ def execute(params: dict[str, Any], approval: Any) -> dict[str, Any]:
 
 def ask(*, period: Period, reason: str, requested_by: Any) -> str:
     approval = request_approval(
-        action=reopening.ACTION, subject=period, params={"period": str(period.pk)}, reason=reason, requested_by=requested_by,
+        action=reopening.ACTION,
+        subject=period,
+        params={"period": str(period.pk)},
+        reason=reason,
+        requested_by=requested_by,
         partner_id=period.partner_id,
     )
     return f"Asked for: {approval.public_id} waits for somebody else to approve it."

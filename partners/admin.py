@@ -83,9 +83,7 @@ class PartnerAdmin(PayosModelAdmin):
         if change:
             super().save_model(request, obj, form, change)
             return
-        made = services.partner_create(
-            name=obj.name, country=obj.country, timezone=obj.timezone, currencies=tuple(obj.currencies)
-        )
+        made = services.partner_create(name=obj.name, country=obj.country, timezone=obj.timezone, currencies=tuple(obj.currencies))
         obj.pk, obj.slug = made.pk, made.slug
         obj._state.adding = False
 
@@ -260,7 +258,12 @@ def _look_like_the_rest(model: Any, *bases: Any, **more: Any) -> None:
         admin.site.register(model, type(f"{model.__name__}Admin", (*bases, ModelAdmin), more))
 
 
-_look_like_the_rest(PeriodicTask, beat_admin.PeriodicTaskAdmin, form=PeriodicTaskForm, empty_words="The clock writes its tasks here when it starts: is the product running?")
+_look_like_the_rest(
+    PeriodicTask,
+    beat_admin.PeriodicTaskAdmin,
+    form=PeriodicTaskForm,
+    empty_words="The clock writes its tasks here when it starts: is the product running?",
+)
 _look_like_the_rest(CrontabSchedule, beat_admin.CrontabScheduleAdmin)
 _look_like_the_rest(ClockedSchedule, beat_admin.ClockedScheduleAdmin)
 _look_like_the_rest(IntervalSchedule)

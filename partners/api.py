@@ -161,7 +161,11 @@ class OneBranch(PayosAPIView):
     resource = "branches"
 
     @extend_schema(
-        operation_id="branches_read", summary="Read a branch", responses=BranchSerializer, tags=["branches"], parameters=[id_parameter("brn")]
+        operation_id="branches_read",
+        summary="Read a branch",
+        responses=BranchSerializer,
+        tags=["branches"],
+        parameters=[id_parameter("brn")],
     )
     def get(self, request: Request, public_id: str) -> Response:
         return Response(show_branch(get_or_404(Branch.objects.filter(livemode=self.livemode), "brn", public_id)))

@@ -76,9 +76,7 @@ def partner_create(
 
 
 @transaction.atomic
-def branch_create(
-    *, partner: Partner, code: str, name: str, livemode: bool = False, timezone: str = "", holding_days: int = 0
-) -> Branch:
+def branch_create(*, partner: Partner, code: str, name: str, livemode: bool = False, timezone: str = "", holding_days: int = 0) -> Branch:
     branch = Branch(
         partner=partner,
         livemode=livemode,

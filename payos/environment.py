@@ -91,9 +91,7 @@ class Environment:
             self.refuse(name, f"is {value!r}: choose one of {', '.join(choices)}")
         return value
 
-    def secret(
-        self, name: str, *, generate_in: Path | None, minimum: int = 0, field_keys: bool = False
-    ) -> str:
+    def secret(self, name: str, *, generate_in: Path | None, minimum: int = 0, field_keys: bool = False) -> str:
         value = self._raw(name)
         if value is None and generate_in is not None:
             return _kept_secret(generate_in, name, field_keys)
@@ -180,7 +178,6 @@ def _kept_secret(folder: Path, name: str, field_keys: bool) -> str:
             partial.replace(path)
     except (OSError, ValueError) as error:
         raise ImproperlyConfigured(
-            f"the secrets in {path} cannot be read or made ({error}); check that the folder is writable and "
-            f"has space, or set {name}"
+            f"the secrets in {path} cannot be read or made ({error}); check that the folder is writable and has space, or set {name}"
         ) from error
     return str(known[name])

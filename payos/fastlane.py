@@ -88,7 +88,11 @@ class FastLane:
                 status, headers, body = self.respond(message, channel)
             except Exception:
                 log.exception("webhook.failed")
-                status, headers, body = 500, {"Content-Type": "application/problem+json"}, json.dumps(Problem("internal_error").as_dict(instance=path, request_id=request_id)).encode()
+                status, headers, body = (
+                    500,
+                    {"Content-Type": "application/problem+json"},
+                    json.dumps(Problem("internal_error").as_dict(instance=path, request_id=request_id)).encode(),
+                )
         named = [*headers.items(), ("Request-Id", request_id), ("X-Content-Type-Options", "nosniff"), ("Content-Length", str(len(body)))]
         start_response(REASONS[status], named)
         return [body]

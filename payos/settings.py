@@ -26,9 +26,7 @@ if DEBUG and not EMBEDDED:
 SECRET_KEY = env.secret("SECRET_KEY", generate_in=PAYOS_HOME if EMBEDDED else None, minimum=50)
 PAYOS_FIELD_KEYS = env.secret("PAYOS_FIELD_KEYS", generate_in=PAYOS_HOME if EMBEDDED else None, field_keys=True)
 PAYOS_HASH_KEY = env.secret("PAYOS_HASH_KEY", generate_in=PAYOS_HOME if EMBEDDED else None, minimum=32)
-ALLOWED_HOSTS = env.items(
-    "ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]", "testserver"] if EMBEDDED else []
-)
+ALLOWED_HOSTS = env.items("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]", "testserver"] if EMBEDDED else [])
 if not EMBEDDED and not ALLOWED_HOSTS:
     env.refuse("ALLOWED_HOSTS", "is empty: name the hosts this server answers to, separated by commas")
 CSRF_TRUSTED_ORIGINS = env.items("CSRF_TRUSTED_ORIGINS", default=[])

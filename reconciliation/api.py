@@ -167,7 +167,14 @@ class Files(_View):
         )  # fmt: skip
         if fresh or file.state in {"received", "quarantined"}:
             file = ingestion.process_file(file=file)
-        shown = {"id": file.public_id, "object": "file", "name": file.name, "sha256": file.sha256, "status": file.state, "facts": file.facts}
+        shown = {
+            "id": file.public_id,
+            "object": "file",
+            "name": file.name,
+            "sha256": file.sha256,
+            "status": file.state,
+            "facts": file.facts,
+        }
         return Response(shown, status=201 if fresh else 200)
 
 

@@ -32,7 +32,8 @@ def _preview_rule(params: dict[str, Any]) -> dict[str, Any]:
         "summary": f"Activate {rule}: {rule.get_action_display().lower()} where "
         + " and ".join(f"{c['field']} {c['operator']} {c['value']}" for c in rule.conditions),
         "changes": [
-            {"field": f"Matches of {row['account']}, by the dry run", "before": row["before"], "after": row["after"]} for row in found.get("accounts", [])
+            {"field": f"Matches of {row['account']}, by the dry run", "before": row["before"], "after": row["after"]}
+            for row in found.get("accounts", [])
         ],
     }
 

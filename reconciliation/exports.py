@@ -18,6 +18,7 @@ from reconciliation.models import BankAccount, Discrepancy
 
 PDF_LINES = 2_000
 
+
 def as_csv(account: BankAccount, start: date, end: date) -> bytes:
     target = io.StringIO()
     writer = csv.writer(target)

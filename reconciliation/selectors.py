@@ -117,7 +117,19 @@ def show_run(run: Run) -> dict[str, Any]:
     }
 
 
-REPORT_HEADER = ["value date", "amount", "currency", "reference", "description", "state", "match", "method", "confidence", "difference", "items"]
+REPORT_HEADER = [
+    "value date",
+    "amount",
+    "currency",
+    "reference",
+    "description",
+    "state",
+    "match",
+    "method",
+    "confidence",
+    "difference",
+    "items",
+]
 
 
 def report_rows(account: BankAccount, start: date, end: date) -> Iterator[list[str]]:

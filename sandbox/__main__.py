@@ -40,9 +40,15 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--webhook-retry-base", type=float, default=1.0, help="seconds that the retry schedule multiplies")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--settlement-seconds", type=float, default=0.2)
-    parser.add_argument("--sftp-port", type=int, help="serve the folders over SFTP too (needs asyncssh); 0 takes a free one, written to DIR/sftp_port")
-    parser.add_argument("--daily-statements", default="", metavar="FORMATS", help="print these at the end of each day, such as bai2,camt053")
-    parser.add_argument("--parent", type=int, metavar="PID", help="the process that starts it: when that one ends, however it ends, so does the bank")
+    parser.add_argument(
+        "--sftp-port", type=int, help="serve the folders over SFTP too (needs asyncssh); 0 takes a free one, written to DIR/sftp_port"
+    )
+    parser.add_argument(
+        "--daily-statements", default="", metavar="FORMATS", help="print these at the end of each day, such as bai2,camt053"
+    )
+    parser.add_argument(
+        "--parent", type=int, metavar="PID", help="the process that starts it: when that one ends, however it ends, so does the bank"
+    )
     options = parser.parse_args(argv)
     options.daily = [form for form in options.daily_statements.split(",") if form]
     if unknown := set(options.daily) - set(FORMATS):

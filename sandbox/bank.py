@@ -102,7 +102,9 @@ class Bank:
         if not isinstance(currency, str) or not CURRENCY.fullmatch(currency):
             raise HttpError(422, "bad_currency", "currency must be three to five capital letters.")
         if not isinstance(destination, dict) or not account_of(destination):
-            raise HttpError(422, "bad_destination", "destination must be an object with an account_number, clabe, iban, key, address or msisdn.")
+            raise HttpError(
+                422, "bad_destination", "destination must be an object with an account_number, clabe, iban, key, address or msisdn."
+            )
         if not isinstance(description, str) or len(description) > TEXT_LIMIT:
             raise HttpError(422, "bad_description", f"description must be a text of at most {TEXT_LIMIT} characters.")
         metadata = payload.get("metadata") or {}
@@ -122,7 +124,9 @@ class Bank:
         known = books.db.execute("SELECT * FROM transfers WHERE reference = ?", [reference]).fetchone()
         if known is not None:
             if known["content"] != content:
-                raise HttpError(409, "reference_conflict", f"Reference {reference} was used before for another amount, currency or destination.")
+                raise HttpError(
+                    409, "reference_conflict", f"Reference {reference} was used before for another amount, currency or destination."
+                )
             books.db.execute("UPDATE transfers SET submissions = submissions + 1 WHERE reference = ?", [reference])
             if known["executed_minor"] and self.faults.hits("forget_reference", reference, known["submissions"]):
                 self._execute(request, known["id"], known["executed_minor"])
@@ -143,7 +147,9 @@ class Bank:
                 off = 1 + int(self.faults.roll("wrong_by", reference) * 100)
                 executed = amount - off if amount > off and self.faults.roll("wrong_sign", reference) < 0.5 else amount + off
             self._execute(request, identifier, executed)
-        delay = self.faults.delayed_settlement_seconds if self.faults.hits("delayed_settlement", reference) else self.faults.settlement_seconds
+        delay = (
+            self.faults.delayed_settlement_seconds if self.faults.hits("delayed_settlement", reference) else self.faults.settlement_seconds
+        )
         row = {
             "reference": reference, "id": identifier, "seq": books.next_seq(), "content": content,
             "amount_minor": amount, "executed_minor": executed, "currency": request["currency"],
@@ -175,9 +181,7 @@ class Bank:
         """Do what is due: late executions, settlements, failures, returns. Answers how much there was."""
         now = real_time()
         late = self.books.db.execute("SELECT reference, request FROM late WHERE due_at <= ? LIMIT ?", [now, limit]).fetchall()
-        due = self.books.db.execute(
-            "SELECT * FROM transfers WHERE due_at <= ? ORDER BY due_at LIMIT ?", [now, limit]
-        ).fetchall()
+        due = self.books.db.execute("SELECT * FROM transfers WHERE due_at <= ? ORDER BY due_at LIMIT ?", [now, limit]).fetchall()
         if not late and not due:
             return 0
         with self.books.transaction() as db:
@@ -279,10 +283,14 @@ class Bank:
         payer = str(payload.get("payer", ""))[:TEXT_LIMIT]
         amount = request["amount_minor"] * DEPOSIT_KINDS[kind]
         with self.books.transaction() as db:
-            known = db.execute("SELECT amount_minor, currency, kind FROM lines WHERE reference = ? AND kind = ?", [request["reference"], kind]).fetchone()
+            known = db.execute(
+                "SELECT amount_minor, currency, kind FROM lines WHERE reference = ? AND kind = ?", [request["reference"], kind]
+            ).fetchone()
             if known is None:
                 reference, currency = request["reference"], request["currency"]
-                if db.execute("SELECT 1 FROM lines WHERE reference = ? AND kind NOT IN ('transfer', 'return', 'ach', 'ach_return')", [reference]).fetchone():
+                if db.execute(
+                    "SELECT 1 FROM lines WHERE reference = ? AND kind NOT IN ('transfer', 'return', 'ach', 'ach_return')", [reference]
+                ).fetchone():
                     raise HttpError(409, "reference_conflict", f"Reference {reference} was used before for another kind of movement.")
                 narrative = " ".join(part for part in (kind.upper().replace("_", " "), reference, request["description"]) if part)
                 if self.faults.hits("narrative_garbled", reference):
@@ -293,6 +301,8 @@ class Bank:
                     counterparty=payer, shown=not missing, counted=not missing or self.faults.missing_line_in_balance,
                 )  # fmt: skip
             elif (known["amount_minor"], known["currency"]) != (amount, request["currency"]):
-                raise HttpError(409, "reference_conflict", f"Reference {request['reference']} was used before for another amount or currency.")
+                raise HttpError(
+                    409, "reference_conflict", f"Reference {request['reference']} was used before for another amount or currency."
+                )
         return {"reference": request["reference"], "kind": kind, "amount_minor": amount, "currency": request["currency"],
                 "balance_minor": self.books.balances[request["currency"]]}  # fmt: skip

@@ -125,12 +125,19 @@ class Folders:
                 if signed:
                     net += signed
                     books.execute(
-                        kind="ach", reference=entry.individual_id or entry.trace, amount_minor=signed, currency="USD", at=at, detail=self._detail(name, entry)
+                        kind="ach",
+                        reference=entry.individual_id or entry.trace,
+                        amount_minor=signed,
+                        currency="USD",
+                        at=at,
+                        detail=self._detail(name, entry),
                     )
             if net:
                 reference = f"{name}:{batch.number}"
                 missing = faults.hits("statement_line_missing", reference)
-                narrative = f"ACH SETTLEMENT {batch.header[4:20].strip()} {batch.header[53:63].strip()} BATCH {batch.number:07d} FILE {name}"
+                narrative = (
+                    f"ACH SETTLEMENT {batch.header[4:20].strip()} {batch.header[53:63].strip()} BATCH {batch.number:07d} FILE {name}"
+                )
                 books.book(
                     kind="ach", reference=f"{batch.header[40:50].strip()}-{batch.number:07d}", amount_minor=net, currency="USD", at=at,
                     narrative=narrative, shown=not missing, counted=not missing or faults.missing_line_in_balance,
@@ -170,9 +177,18 @@ class Folders:
                 at = self.books.stamp()
                 for move in json.loads(row["moves"]):
                     detail = {**move["detail"], "return_code": move["code"]}
-                    self.books.execute(kind="ach_return", reference=move["reference"], amount_minor=move["amount"], currency="USD", at=at, detail=detail)
+                    self.books.execute(
+                        kind="ach_return", reference=move["reference"], amount_minor=move["amount"], currency="USD", at=at, detail=detail
+                    )
                     narrative = f"ACH RETURN {move['code']} {move['reference']} TRACE {move['detail']['trace']}"
-                    self.books.book(kind="ach_return", reference=move["reference"], amount_minor=move["amount"], currency="USD", at=at, narrative=narrative)
+                    self.books.book(
+                        kind="ach_return",
+                        reference=move["reference"],
+                        amount_minor=move["amount"],
+                        currency="USD",
+                        at=at,
+                        narrative=narrative,
+                    )
                 db.execute("UPDATE outbox SET written = 1 WHERE name = ?", [row["name"]])
         return len(rows)
 

@@ -47,6 +47,11 @@ def _folders(root: Path, channel: asyncssh.SSHServerChannel) -> asyncssh.SFTPSer
 async def serve_folders(root: Path, data: Path, host: str, port: int, key: str) -> int:
     """Serve `root` and nothing above it; answers the port."""
     acceptor = await asyncssh.create_server(
-        partial(Door, key), host, port, server_host_keys=[host_key(data / "ssh_host_key")], sftp_factory=partial(_folders, root.resolve()), allow_scp=False
+        partial(Door, key),
+        host,
+        port,
+        server_host_keys=[host_key(data / "ssh_host_key")],
+        sftp_factory=partial(_folders, root.resolve()),
+        allow_scp=False,
     )
     return acceptor.get_port()

@@ -77,5 +77,3 @@ def statements(books: Books, day: date, currency: str = "") -> list[Statement]:
 
 def render(books: Books, day: date, form: str, currency: str = "") -> bytes:
     return FORMATS[form][0](statements(books, day, currency))
-
-

@@ -25,7 +25,6 @@ PAGES = [
 ]
 
 
-
 class TransferBody(serializers.Serializer):
     amount = serializers.CharField(help_text="Decimal text such as 12.50")
     currency = serializers.CharField(max_length=4)
@@ -99,8 +98,11 @@ def show_batch(batch: TransferBatch) -> dict[str, Any]:
 class Transfers(PayosAPIView):
     resource = "transfers"
 
-    @extend_schema(operation_id="transfers_list", responses=TransferList, parameters=[
-        *PAGES, OpenApiParameter("status", str), OpenApiParameter("reference", str)])
+    @extend_schema(
+        operation_id="transfers_list",
+        responses=TransferList,
+        parameters=[*PAGES, OpenApiParameter("status", str), OpenApiParameter("reference", str)],
+    )
     def get(self, request: Request) -> Response:
         rows = Transfer.objects.filter(partner_id=self.partner.pk, livemode=self.livemode).select_related("rail").defer("destination")
         return self.page(_filtered(request, rows), events.show)
@@ -143,7 +145,9 @@ class TransferDetail(PayosAPIView):
 
 
 def _find(view: PayosAPIView, transfer_id: str) -> Transfer:
-    rows = Transfer.objects.filter(partner_id=view.partner.pk, livemode=view.livemode).select_related("rail", "partner").defer("destination")
+    rows = (
+        Transfer.objects.filter(partner_id=view.partner.pk, livemode=view.livemode).select_related("rail", "partner").defer("destination")
+    )
     return get_or_404(rows, "trf", transfer_id)
 
 
@@ -173,7 +177,10 @@ class Batches(PayosAPIView):
                 return self._made(given.items, name)
         body = body_object(request)
         items, name = body.get("transfers"), body.get("name") or ""
-        faults = [field_error(f"/{str(other)[:40]}", "unknown", "is no field of a list") for other in sorted(set(body) - {"transfers", "name"})[:20]]
+        faults = [
+            field_error(f"/{str(other)[:40]}", "unknown", "is no field of a list")
+            for other in sorted(set(body) - {"transfers", "name"})[:20]
+        ]
         if not isinstance(items, list):
             faults.append(field_error("/transfers", "type", "must be a list of transfers"))
         if not isinstance(name, str) or len(name) > 120:

@@ -19,7 +19,11 @@ from payos.kernel.crypto import EncryptedTextField, encrypt
 
 def insert(model: type[models.Model], objects: Iterable[Any]) -> None:
     """Insert unsaved objects with all their columns; the caller has set what databases or save() would fill in."""
-    fields: list[tuple[str, str, bool]] = [(str(field.column), field.attname, isinstance(field, EncryptedTextField)) for field in model._meta.concrete_fields if not _own(field)]
+    fields: list[tuple[str, str, bool]] = [
+        (str(field.column), field.attname, isinstance(field, EncryptedTextField))
+        for field in model._meta.concrete_fields
+        if not _own(field)
+    ]
     rows = [
         {column: encrypt(value) if sealed and value else value for column, name, sealed in fields for value in (getattr(one, name),)}
         for one in objects

@@ -37,7 +37,10 @@ def _rail(case: Case) -> str:
 
 
 def _open_question(case: Case) -> bool:
-    return case.subject_type == "settlement.transfer" and Transfer.objects.filter(pk=case.subject_id, state__in=["submitted", "unknown"]).exists()
+    return (
+        case.subject_type == "settlement.transfer"
+        and Transfer.objects.filter(pk=case.subject_id, state__in=["submitted", "unknown"]).exists()
+    )
 
 
 def _ask(case: Case, user: Any, given: dict[str, Any]) -> None:
@@ -55,10 +58,26 @@ def register() -> None:
         )
     )  # fmt: skip
     look = "settlement.view_transfer"
-    register_case_action(CaseAction("open_transfer", "Open the transfer", look, kinds=TRANSFERS, link=_transfer, when=_about("settlement.transfer")))
     register_case_action(
-        CaseAction("open_batch", "Open the batch", "settlement.view_settlementbatch", kinds=BATCHES, link=_batch, when=_about("settlement.settlementbatch"))
+        CaseAction("open_transfer", "Open the transfer", look, kinds=TRANSFERS, link=_transfer, when=_about("settlement.transfer"))
     )
     register_case_action(
-        CaseAction("open_rail", "Open the rail", "settlement.view_rail", kinds=RAILS, link=_rail, when=lambda case: Rail.objects.filter(code=case.rail).exists())
+        CaseAction(
+            "open_batch",
+            "Open the batch",
+            "settlement.view_settlementbatch",
+            kinds=BATCHES,
+            link=_batch,
+            when=_about("settlement.settlementbatch"),
+        )
+    )
+    register_case_action(
+        CaseAction(
+            "open_rail",
+            "Open the rail",
+            "settlement.view_rail",
+            kinds=RAILS,
+            link=_rail,
+            when=lambda case: Rail.objects.filter(code=case.rail).exists(),
+        )
     )

@@ -114,7 +114,15 @@ def _of_header(header: list[str], line: int) -> list[dict[str, Any]]:
 def _of_row(header: list[str], cells: list[str], number: int, line: int) -> list[dict[str, Any]]:
     faults = []
     if len(cells) > len(header) and any(cell.strip() for cell in cells[len(header) :]):
-        faults.append(_fault(number, line, "", "too_many_cells", f"has {len(cells)} cells, the header {len(header)}: quote a cell that holds the separator"))
+        faults.append(
+            _fault(
+                number,
+                line,
+                "",
+                "too_many_cells",
+                f"has {len(cells)} cells, the header {len(header)}: quote a cell that holds the separator",
+            )
+        )
     for name, cell in zip(header, cells, strict=False):
         if "\x00" in cell:
             faults.append(_fault(number, line, name, "characters", "holds a NUL character"))
@@ -139,7 +147,9 @@ def _item(header: list[str], cells: list[str]) -> dict[str, Any]:
 
 def _fault(number: int | None, line: int, column: str, code: str, detail: str) -> dict[str, Any]:
     pointer = POINTER if number is None else f"{POINTER}/{number}"
-    fault: dict[str, Any] = field_error(f"{pointer}/{column.replace('.', '/')}" if column and number is not None else pointer, code, detail) | {"line": line}
+    fault: dict[str, Any] = field_error(
+        f"{pointer}/{column.replace('.', '/')}" if column and number is not None else pointer, code, detail
+    ) | {"line": line}
     if number is not None:
         fault["row"] = number
     if column:

@@ -255,13 +255,17 @@ _VALIDATORS: dict[str, Callable[[_Fields], dict[str, Any]]] = {
 }  # fmt: skip
 
 
-def validate(
-    type: str, data: Any, currency: str, *, pointer: str = "/destination", _known_evm: dict[str, str] | None = None
-) -> Outcome:
+def validate(type: str, data: Any, currency: str, *, pointer: str = "/destination", _known_evm: dict[str, str] | None = None) -> Outcome:
     """The normalised destination (with its `type`), or the list of all its errors."""
     check = _VALIDATORS.get(type) if isinstance(type, str) else None
     if check is None:
-        return [{"pointer": f"{pointer}/type", "code": "unknown_type", "detail": f"Destination type {type!r} is unknown; use one of {', '.join(TYPES)}."}]
+        return [
+            {
+                "pointer": f"{pointer}/type",
+                "code": "unknown_type",
+                "detail": f"Destination type {type!r} is unknown; use one of {', '.join(TYPES)}.",
+            }
+        ]
     if not isinstance(data, dict):
         return [{"pointer": pointer, "code": "not_an_object", "detail": "The destination must be an object with the fields of its type."}]
     f = _Fields(data, pointer, _known_evm)
@@ -284,7 +288,10 @@ def validate_many(items: Iterable[tuple[str, Any, str, str]]) -> list[Outcome]:
     bodies = [
         address[2:]
         for type_, data, _, _ in rows
-        if type_ == "wallet" and isinstance(data, dict) and isinstance(address := data.get("address"), str) and _EVM.fullmatch(address := address.strip())
+        if type_ == "wallet"
+        and isinstance(data, dict)
+        and isinstance(address := data.get("address"), str)
+        and _EVM.fullmatch(address := address.strip())
     ]
     known = eip55_many(bodies)
     return [validate(type_, data, currency, pointer=pointer, _known_evm=known) for type_, data, currency, pointer in rows]

@@ -58,9 +58,7 @@ def publish_many(events: Iterable[tuple[str, str, uuid.UUID, bool, dict[str, Any
 
 
 def of_transfers(kind: str, transfers: Iterable[Any], rail_codes: dict[Any, str]) -> list[tuple[str, str, uuid.UUID, bool, dict[str, Any]]]:
-    return [
-        (kind, f"transfer:{t.pk}", t.partner_id, t.livemode, {"transfer": show(t, rail_codes[t.rail_id])}) for t in transfers
-    ]
+    return [(kind, f"transfer:{t.pk}", t.partner_id, t.livemode, {"transfer": show(t, rail_codes[t.rail_id])}) for t in transfers]
 
 
 def tell_accepted(rows: Sequence[dict[str, Any]], same: dict[str, Any], rail_codes: dict[Any, str]) -> None:

@@ -139,9 +139,7 @@ class Router:
             for rail, price in able
         }
 
-    def _decision(
-        self, refused: list[tuple[str, str]], order: list[RailView], costs: dict[str, int], scores: dict[str, float]
-    ) -> Decision:
+    def _decision(self, refused: list[tuple[str, str]], order: list[RailView], costs: dict[str, int], scores: dict[str, float]) -> Decision:
         rejected: list[dict[str, Any]] = [{"rail": code, "why": why} for code, why in refused]
         if not order:
             return Decision(None, rejected=rejected)

@@ -94,7 +94,14 @@ def _waiting(rails: dict[Any, Rail], now: datetime) -> list[dict[str, Any]]:
         .order_by("window_at")[:200]
     )
     return [
-        {"rail": rails[rail], "window_at": window_at, "currency": currency, "count": count, "amount": int(total), "overdue": window_at < now - timedelta(minutes=5)}
+        {
+            "rail": rails[rail],
+            "window_at": window_at,
+            "currency": currency,
+            "count": count,
+            "amount": int(total),
+            "overdue": window_at < now - timedelta(minutes=5),
+        }
         for rail, window_at, currency, count, total in grouped
     ]
 
@@ -109,7 +116,16 @@ def _flying(rails: dict[Any, Rail], now: datetime) -> list[dict[str, Any]]:
         .order_by("expected_at__date")[:200]
     )
     return [
-        {"rail": rails[rail], "day": day, "currency": currency, "count": count, "done": done, "failed": failed, "amount": int(total), "late": day < now.date()}
+        {
+            "rail": rails[rail],
+            "day": day,
+            "currency": currency,
+            "count": count,
+            "done": done,
+            "failed": failed,
+            "amount": int(total),
+            "late": day < now.date(),
+        }
         for rail, day, currency, count, done, failed, total in grouped
     ]
 

@@ -26,6 +26,8 @@ REFERENCE_TABLES = {"django_migrations", "django_content_type", "auth_permission
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # Known also where the tests run without xdist.
+    config.addinivalue_line("markers", "xdist_group(name): tests that one worker takes one after another")
     # A password costs half a second to hash, as it should; tests make hundreds.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     # The same examples each time, and no clock: a busy machine fails no test.

@@ -32,7 +32,17 @@ def _dialog(title: str, description: str, form: type[forms.Form], submit: str) -
 
 @admin.register(Endpoint)
 class EndpointAdmin(ReadOnlyModelAdmin):
-    list_display = ["url", "partner", "show_mode", "show_state", "show_success", "show_latency", "show_backlog", "show_last_error", "public_id"]
+    list_display = [
+        "url",
+        "partner",
+        "show_mode",
+        "show_state",
+        "show_success",
+        "show_latency",
+        "show_backlog",
+        "show_last_error",
+        "public_id",
+    ]
     list_filter = ["enabled", "livemode", "disabled_reason", "partner"]
     list_select_related = ["partner", "lane"]
     search_fields = ["url", "description", "partner__name"]
@@ -209,7 +219,18 @@ def _shown_once(request: HttpRequest, endpoint: Endpoint, secret: str) -> HttpRe
 @admin.register(Delivery)
 class DeliveryAdmin(ReadOnlyModelAdmin):
     empty_words = "Events that go to an endpoint are listed here with each attempt. Register an endpoint first."
-    list_display = ["created_at", "event_type", "show_subject", "show_state", "show_endpoint", "partner", "attempts", "last_status", "last_error", "public_id"]
+    list_display = [
+        "created_at",
+        "event_type",
+        "show_subject",
+        "show_state",
+        "show_endpoint",
+        "partner",
+        "attempts",
+        "last_status",
+        "last_error",
+        "public_id",
+    ]
     list_filter = ["state", "event_type", "livemode", "partner", "endpoint"]
     list_select_related = ["partner", "endpoint"]
     search_fields = ["=subject", "=event_type"]
@@ -244,7 +265,11 @@ class DeliveryAdmin(ReadOnlyModelAdmin):
 
     @display(description="Endpoint")
     def show_endpoint(self, row: Delivery) -> Any:
-        return format_html('<a class="underline" href="{}">{}</a>', reverse("admin:webhooks_endpoint_change", args=[row.endpoint_id]), row.endpoint.url[:60])
+        return format_html(
+            '<a class="underline" href="{}">{}</a>',
+            reverse("admin:webhooks_endpoint_change", args=[row.endpoint_id]),
+            row.endpoint.url[:60],
+        )
 
     @display(description="Event")
     def show_event(self, row: Delivery) -> str:

@@ -84,7 +84,9 @@ class EnableForm(ReasonForm):
 
 class ReplayForm(ReasonForm):
     status = forms.ChoiceField(
-        choices=[("dead", "Dead"), ("discarded", "Discarded"), ("delivered", "Delivered"), ("", "All of them")], required=False, widget=UnfoldAdminSelectWidget
+        choices=[("dead", "Dead"), ("discarded", "Discarded"), ("delivered", "Delivered"), ("", "All of them")],
+        required=False,
+        widget=UnfoldAdminSelectWidget,
     )
     hours = forms.IntegerField(min_value=1, max_value=720, initial=24, widget=UnfoldAdminIntegerFieldWidget, label="Of the last hours")
     include_missed = forms.BooleanField(required=False, widget=UnfoldBooleanSwitchWidget, help_text="Also events it was never sent")

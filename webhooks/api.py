@@ -36,7 +36,9 @@ def only(request: Request, *known: str) -> dict[str, Any]:
     body = body_object(request)
     unknown = sorted(set(body) - set(known))
     if unknown:
-        raise Problem("invalid_request", errors=[field_error(f"/{name[:80]}", "unknown", f"known are: {', '.join(known)}") for name in unknown])
+        raise Problem(
+            "invalid_request", errors=[field_error(f"/{name[:80]}", "unknown", f"known are: {', '.join(known)}") for name in unknown]
+        )
     return body
 
 
@@ -178,7 +180,9 @@ class Enable(WebhookView):
 
 
 class Disable(WebhookView):
-    @extend_schema(tags=TAGS, operation_id="webhooks_disable", summary="Switch an endpoint off", request=None, responses={200: schema.EndpointOut})
+    @extend_schema(
+        tags=TAGS, operation_id="webhooks_disable", summary="Switch an endpoint off", request=None, responses={200: schema.EndpointOut}
+    )
     def post(self, request: Request, endpoint_id: str) -> Response:
         return Response(render.endpoint(services.endpoint_disable(endpoint_id=self.endpoint(endpoint_id).pk)))
 
@@ -225,7 +229,9 @@ class Deliveries(WebhookView):
     def _list(self, request: Request, endpoint_id: uuid.UUID | None) -> Response:
         status = query_text(request, "status")
         if status is not None and status not in DeliveryState.values:
-            raise Problem("invalid_request", errors=[field_error("?status", "choice", f"status is one of {', '.join(DeliveryState.values)}")])
+            raise Problem(
+                "invalid_request", errors=[field_error("?status", "choice", f"status is one of {', '.join(DeliveryState.values)}")]
+            )
         found = selectors.deliveries(
             endpoint_id=endpoint_id,
             status=status,
@@ -254,7 +260,9 @@ class EndpointDeliveries(Deliveries):
 
 
 class DeliveryDetail(WebhookView):
-    @extend_schema(tags=TAGS, operation_id="webhooks_delivery_get", summary="A delivery with every attempt", responses=schema.DeliveryDetail)
+    @extend_schema(
+        tags=TAGS, operation_id="webhooks_delivery_get", summary="A delivery with every attempt", responses=schema.DeliveryDetail
+    )
     def get(self, request: Request, delivery_id: str) -> Response:
         return Response(render.delivery_in_full(get_or_404(selectors.deliveries(), "dlv", delivery_id)))
 

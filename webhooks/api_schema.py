@@ -141,7 +141,9 @@ class EventTypeOut(s.Serializer):
 
 
 class RotateIn(StrictSerializer):
-    overlap_seconds = s.IntegerField(min_value=0, max_value=604_800, required=False, help_text="Both secrets sign until then; a day by default.")
+    overlap_seconds = s.IntegerField(
+        min_value=0, max_value=604_800, required=False, help_text="Both secrets sign until then; a day by default."
+    )
 
 
 class EnableIn(StrictSerializer):
@@ -232,4 +234,9 @@ DELIVERY_FILTERS = [
     *TIMES,
     *PAGING,
 ]
-EVENT_FILTERS = [_query("type", OpenApiTypes.STR, "The exact type.", enum=list(EVENTS)), _query("subject", WORD, "What it is about."), *TIMES, *PAGING]
+EVENT_FILTERS = [
+    _query("type", OpenApiTypes.STR, "The exact type.", enum=list(EVENTS)),
+    _query("subject", WORD, "What it is about."),
+    *TIMES,
+    *PAGING,
+]

@@ -55,7 +55,9 @@ TRANSFER = _object(
         "created_at": INSTANT,
     },
 )
-BATCH = _object({"id": _id("bat"), "status": TEXT}, {"object": TEXT, "reference": MAYBE_TEXT, "count": COUNT, "settled": COUNT, "failed": COUNT})
+BATCH = _object(
+    {"id": _id("bat"), "status": TEXT}, {"object": TEXT, "reference": MAYBE_TEXT, "count": COUNT, "settled": COUNT, "failed": COUNT}
+)
 PAYMENT = _object(
     {"id": TEXT},
     {
@@ -137,7 +139,9 @@ class EventType:
             ),
         }
 
-    def sample(self, *, event_id: str = "", partner_id: str = "", livemode: bool = False, timestamp: str = "", api_version: str = "") -> dict[str, Any]:
+    def sample(
+        self, *, event_id: str = "", partner_id: str = "", livemode: bool = False, timestamp: str = "", api_version: str = ""
+    ) -> dict[str, Any]:
         """A whole body as it would be sent."""
         return {
             "event_id": event_id or "evt_01ka2b3c4d5e6f7g8h9jkmnpqr",

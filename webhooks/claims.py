@@ -100,9 +100,7 @@ def finish(outcomes: Sequence[Outcome]) -> None:
             by_endpoint[outcome.job.endpoint_id].append(outcome)
         with connection.cursor() as cursor:
             # Sorted, so that two workers that finish at the same time never wait for each other in a circle.
-            cursor.execute(
-                "SELECT 1 FROM webhooks_lane WHERE endpoint_id = ANY(%s) ORDER BY endpoint_id FOR UPDATE", [sorted(by_endpoint)]
-            )
+            cursor.execute("SELECT 1 FROM webhooks_lane WHERE endpoint_id = ANY(%s) ORDER BY endpoint_id FOR UPDATE", [sorted(by_endpoint)])
             cursor.execute(
                 sqlfile.load(__file__, "finish_deliveries.sql"), {"rows": Jsonb([_verdict(outcome, now) for outcome in outcomes])}
             )

@@ -67,9 +67,7 @@ class Endpoint(TenantModel):
                 name="webhooks_endpoint_enabled_or_dated",
             ),
             models.CheckConstraint(condition=Q(max_in_flight__range=(1, 100)), name="webhooks_endpoint_in_flight"),
-            models.CheckConstraint(
-                condition=Q(rate_limit=None) | Q(rate_limit__range=(1, 10_000)), name="webhooks_endpoint_rate"
-            ),
+            models.CheckConstraint(condition=Q(rate_limit=None) | Q(rate_limit__range=(1, 10_000)), name="webhooks_endpoint_rate"),
         ]
 
     def __str__(self) -> str:
@@ -183,12 +181,8 @@ class Attempt(TenantModel):
     public_prefix = "att"
     append_only = True
 
-    delivery = models.ForeignKey(
-        Delivery, on_delete=models.DO_NOTHING, related_name="attempt_log", db_constraint=False, db_index=False
-    )
-    endpoint = models.ForeignKey(
-        Endpoint, on_delete=models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False
-    )
+    delivery = models.ForeignKey(Delivery, on_delete=models.DO_NOTHING, related_name="attempt_log", db_constraint=False, db_index=False)
+    endpoint = models.ForeignKey(Endpoint, on_delete=models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False)
     event_id = models.UUIDField()
     event_type = models.CharField(max_length=80)
     number = models.PositiveSmallIntegerField()

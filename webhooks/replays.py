@@ -20,7 +20,9 @@ from webhooks import policy
 from webhooks.catalogue import EVENTS
 from webhooks.models import OUTSTANDING, Delivery, DeliveryState, Endpoint
 
-register("replay_too_large", 422, "The replay covers too many deliveries", f"Choose a shorter range: at most {policy.MAX_REPLAY:,} at once.")
+register(
+    "replay_too_large", 422, "The replay covers too many deliveries", f"Choose a shorter range: at most {policy.MAX_REPLAY:,} at once."
+)
 
 RELAY_SLACK = timedelta(hours=1)
 REPLAYABLE = (DeliveryState.DELIVERED.value, DeliveryState.DEAD.value, DeliveryState.DISCARDED.value)

@@ -29,7 +29,12 @@ def health(endpoint_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, dict[str, Any]]
     with connection.cursor() as cursor:
         cursor.execute(
             sqlfile.load(__file__, "health.sql"),
-            {"endpoints": list(endpoint_ids), "latest": HEALTH_ATTEMPTS, "day": ids.floor(clock.now() - timedelta(days=1)), "count_to": COUNT_TO},
+            {
+                "endpoints": list(endpoint_ids),
+                "latest": HEALTH_ATTEMPTS,
+                "day": ids.floor(clock.now() - timedelta(days=1)),
+                "count_to": COUNT_TO,
+            },
         )
         found = {
             row[0]: dict(zip(("attempts", "success_rate", "p50_ms", "p95_ms", "backlog", "dead"), row[1:], strict=True))
@@ -92,7 +97,9 @@ def deliveries(
     return found
 
 
-def events(*, event_type: str | None = None, subject: str | None = None, since: datetime | None = None, until: datetime | None = None) -> QuerySet[OutboxEvent]:
+def events(
+    *, event_type: str | None = None, subject: str | None = None, since: datetime | None = None, until: datetime | None = None
+) -> QuerySet[OutboxEvent]:
     """The events a partner may know of; the tenant comes from the scope."""
     found = OutboxEvent.objects.filter(event_type__in=[event_type] if event_type else list(EVENTS), partner_id__isnull=False)
     if subject is not None:
@@ -118,7 +125,10 @@ def anything_due() -> bool:
 def summary() -> dict[str, Any]:
     """For the home page: how the webhooks of all partners do."""
     with connection.cursor() as cursor:
-        cursor.execute(sqlfile.load(__file__, "summary.sql"), {"now": clock.now(), "hour": ids.floor(clock.now() - timedelta(hours=1)), "count_to": COUNT_TO})
+        cursor.execute(
+            sqlfile.load(__file__, "summary.sql"),
+            {"now": clock.now(), "hour": ids.floor(clock.now() - timedelta(hours=1)), "count_to": COUNT_TO},
+        )
         names = ("backlog", "oldest_due_seconds", "dead", "endpoints", "failing", "disabled", "attempts", "success_rate", "p95_ms")
         return dict(zip(names, cursor.fetchone(), strict=True))
 
@@ -144,7 +154,12 @@ def metrics_source() -> Iterator[Sample]:
     yield "payos_webhooks_endpoints_failing", "Endpoints whose latest attempts all failed.", {}, float(total["failing"])
     yield "payos_webhooks_endpoints_disabled", "Endpoints that are switched off.", {}, float(total["disabled"])
     if total["success_rate"] is not None:
-        yield "payos_webhooks_success_rate", "Share of attempts that succeeded in the last hour (a bounded sample).", {}, float(total["success_rate"])
+        yield (
+            "payos_webhooks_success_rate",
+            "Share of attempts that succeeded in the last hour (a bounded sample).",
+            {},
+            float(total["success_rate"]),
+        )
     busy = list(endpoints(enabled=True).order_by("-lane__served_at")[:METRIC_ENDPOINTS])
     by_id = health([endpoint.pk for endpoint in busy])
     for endpoint in busy:

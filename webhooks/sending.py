@@ -178,9 +178,7 @@ class Sender:
 
 def _note_head(outcome: Outcome, answer: Answer) -> None:
     outcome.status = answer.status
-    outcome.response_headers = {
-        _text(name)[:100]: _text(value)[:500] for name, value in answer.headers[: policy.RESPONSE_HEADERS_KEPT]
-    }
+    outcome.response_headers = {_text(name)[:100]: _text(value)[:500] for name, value in answer.headers[: policy.RESPONSE_HEADERS_KEPT]}
     wait = next((value for name, value in answer.headers if name == b"retry-after"), None)
     outcome.retry_after = policy.retry_after(_text(wait), now=outcome.at) if wait is not None else None
 

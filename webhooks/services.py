@@ -318,7 +318,11 @@ def _notify_disabled(endpoint: Endpoint) -> None:
     from operations.services import open_case
 
     why = DisabledReason(endpoint.disabled_reason).label
-    told = f"{', '.join(endpoint.notify_emails)} is told by e-mail." if endpoint.notify_emails else "It names no e-mail address: tell the partner."
+    told = (
+        f"{', '.join(endpoint.notify_emails)} is told by e-mail."
+        if endpoint.notify_emails
+        else "It names no e-mail address: tell the partner."
+    )
     open_case(
         kind="webhook_disabled",
         cause_key=_cause("disabled", endpoint.pk),

@@ -61,9 +61,7 @@ def explain(
             return True, [f"The signature was made with {which}.", *remarks]
     for variant, what in ((body.strip(), "white space around it"), (body.replace(b"\r\n", b"\n"), "other line ends")):
         if variant != body and any(
-            hmac.compare_digest(part, sign(secret, webhook_id.strip(), int(text), variant))
-            for secret in secrets_known
-            for part in given
+            hmac.compare_digest(part, sign(secret, webhook_id.strip(), int(text), variant)) for secret in secrets_known for part in given
         ):
             return False, [*remarks, f"The body has {what}: verify the bytes as they came in, before anything parses them."]
     for part in given:

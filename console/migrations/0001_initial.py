@@ -8,106 +8,170 @@ import payos.kernel.ids
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('partners', '0001_initial'),
+        ("partners", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='RollupState',
+            name="RollupState",
             fields=[
-                ('source', models.CharField(max_length=40, primary_key=True, serialize=False)),
-                ('done_to', models.DateTimeField()),
+                ("source", models.CharField(max_length=40, primary_key=True, serialize=False)),
+                ("done_to", models.DateTimeField()),
             ],
             options={
-                'default_permissions': (),
+                "default_permissions": (),
             },
         ),
         migrations.CreateModel(
-            name='Report',
+            name="Report",
             fields=[
-                ('id', models.UUIDField(default=payos.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(default=payos.kernel.clock.now, editable=False)),
-                ('livemode', models.BooleanField(default=False, editable=False)),
-                ('kind', models.CharField(choices=[('settlement', 'Settlement'), ('reconciliation', 'Reconciliation'), ('exceptions', 'Exceptions'), ('statement', 'Partner statement')], max_length=20)),
-                ('span', models.CharField(choices=[('daily', 'Daily'), ('monthly', 'Monthly')], max_length=10)),
-                ('day', models.DateField(help_text='The day, or the first day of the month.')),
-                ('version', models.PositiveIntegerField(default=1)),
-                ('title', models.CharField(max_length=200)),
-                ('data', models.JSONField(help_text='The figures, as every format shows them.')),
-                ('mailed_to', models.TextField(blank=True)),
-                ('mailed_at', models.DateTimeField(blank=True, null=True)),
-                ('made_at', models.DateTimeField(default=payos.kernel.clock.now)),
-                ('partner', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='partners.partner')),
+                ("id", models.UUIDField(default=payos.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                ("created_at", models.DateTimeField(default=payos.kernel.clock.now, editable=False)),
+                ("livemode", models.BooleanField(default=False, editable=False)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("settlement", "Settlement"),
+                            ("reconciliation", "Reconciliation"),
+                            ("exceptions", "Exceptions"),
+                            ("statement", "Partner statement"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                ("span", models.CharField(choices=[("daily", "Daily"), ("monthly", "Monthly")], max_length=10)),
+                ("day", models.DateField(help_text="The day, or the first day of the month.")),
+                ("version", models.PositiveIntegerField(default=1)),
+                ("title", models.CharField(max_length=200)),
+                ("data", models.JSONField(help_text="The figures, as every format shows them.")),
+                ("mailed_to", models.TextField(blank=True)),
+                ("mailed_at", models.DateTimeField(blank=True, null=True)),
+                ("made_at", models.DateTimeField(default=payos.kernel.clock.now)),
+                (
+                    "partner",
+                    models.ForeignKey(
+                        blank=True,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="partners.partner",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-day', 'kind'],
-                'permissions': [('work_report', 'May make and mail reports')],
-                'default_permissions': ('view',),
+                "ordering": ["-day", "kind"],
+                "permissions": [("work_report", "May make and mail reports")],
+                "default_permissions": ("view",),
             },
         ),
         migrations.CreateModel(
-            name='ReportFile',
+            name="ReportFile",
             fields=[
-                ('id', models.UUIDField(default=payos.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(default=payos.kernel.clock.now, editable=False)),
-                ('livemode', models.BooleanField(default=False, editable=False)),
-                ('format', models.CharField(max_length=5)),
-                ('content', models.BinaryField()),
-                ('sha256', models.CharField(max_length=64)),
-                ('partner', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='partners.partner')),
-                ('report', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='files', to='console.report')),
+                ("id", models.UUIDField(default=payos.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                ("created_at", models.DateTimeField(default=payos.kernel.clock.now, editable=False)),
+                ("livemode", models.BooleanField(default=False, editable=False)),
+                ("format", models.CharField(max_length=5)),
+                ("content", models.BinaryField()),
+                ("sha256", models.CharField(max_length=64)),
+                (
+                    "partner",
+                    models.ForeignKey(
+                        blank=True,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="partners.partner",
+                    ),
+                ),
+                ("report", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="files", to="console.report")),
             ],
             options={
-                'default_permissions': (),
+                "default_permissions": (),
             },
         ),
         migrations.CreateModel(
-            name='ReportSubscription',
+            name="ReportSubscription",
             fields=[
-                ('id', models.UUIDField(default=payos.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(default=payos.kernel.clock.now, editable=False)),
-                ('kind', models.CharField(choices=[('settlement', 'Settlement'), ('reconciliation', 'Reconciliation'), ('exceptions', 'Exceptions'), ('statement', 'Partner statement')], max_length=20)),
-                ('span', models.CharField(choices=[('daily', 'Daily'), ('monthly', 'Monthly')], max_length=10)),
-                ('emails', models.TextField(help_text='Addresses, separated by commas.')),
-                ('formats', models.CharField(default='pdf,xlsx', help_text='pdf, csv or xlsx, separated by commas.', max_length=40)),
-                ('enabled', models.BooleanField(default=True)),
-                ('partner', models.ForeignKey(blank=True, help_text='Of a partner statement: whose.', null=True, on_delete=django.db.models.deletion.PROTECT, to='partners.partner')),
+                ("id", models.UUIDField(default=payos.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                ("created_at", models.DateTimeField(default=payos.kernel.clock.now, editable=False)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("settlement", "Settlement"),
+                            ("reconciliation", "Reconciliation"),
+                            ("exceptions", "Exceptions"),
+                            ("statement", "Partner statement"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                ("span", models.CharField(choices=[("daily", "Daily"), ("monthly", "Monthly")], max_length=10)),
+                ("emails", models.TextField(help_text="Addresses, separated by commas.")),
+                ("formats", models.CharField(default="pdf,xlsx", help_text="pdf, csv or xlsx, separated by commas.", max_length=40)),
+                ("enabled", models.BooleanField(default=True)),
+                (
+                    "partner",
+                    models.ForeignKey(
+                        blank=True,
+                        help_text="Of a partner statement: whose.",
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        to="partners.partner",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'report subscription',
-                'default_permissions': ('add', 'change', 'delete', 'view'),
+                "verbose_name": "report subscription",
+                "default_permissions": ("add", "change", "delete", "view"),
             },
         ),
         migrations.CreateModel(
-            name='Rollup',
+            name="Rollup",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('source', models.CharField(help_text='What was counted, for example transfers.', max_length=40)),
-                ('hour', models.DateTimeField()),
-                ('partner_id', models.UUIDField(null=True)),
-                ('livemode', models.BooleanField(default=False)),
-                ('branch_id', models.UUIDField(null=True)),
-                ('key', models.CharField(help_text='What it is split by, for example the rail.', max_length=80)),
-                ('state', models.CharField(blank=True, max_length=40)),
-                ('currency', models.CharField(blank=True, max_length=4)),
-                ('count', models.BigIntegerField()),
-                ('amount_minor', models.DecimalField(decimal_places=0, default=0, help_text='Minor units; wider than a bigint, because it is a sum.', max_digits=30)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("source", models.CharField(help_text="What was counted, for example transfers.", max_length=40)),
+                ("hour", models.DateTimeField()),
+                ("partner_id", models.UUIDField(null=True)),
+                ("livemode", models.BooleanField(default=False)),
+                ("branch_id", models.UUIDField(null=True)),
+                ("key", models.CharField(help_text="What it is split by, for example the rail.", max_length=80)),
+                ("state", models.CharField(blank=True, max_length=40)),
+                ("currency", models.CharField(blank=True, max_length=4)),
+                ("count", models.BigIntegerField()),
+                (
+                    "amount_minor",
+                    models.DecimalField(
+                        decimal_places=0, default=0, help_text="Minor units; wider than a bigint, because it is a sum.", max_digits=30
+                    ),
+                ),
             ],
             options={
-                'default_permissions': (),
-                'indexes': [models.Index(fields=['source', 'hour'], name='console_rollup_hour'), models.Index(condition=models.Q(('branch_id__isnull', False)), fields=['branch_id', 'source', 'hour'], name='console_rollup_branch')],
+                "default_permissions": (),
+                "indexes": [
+                    models.Index(fields=["source", "hour"], name="console_rollup_hour"),
+                    models.Index(
+                        condition=models.Q(("branch_id__isnull", False)),
+                        fields=["branch_id", "source", "hour"],
+                        name="console_rollup_branch",
+                    ),
+                ],
             },
         ),
         migrations.AddConstraint(
-            model_name='report',
-            constraint=models.UniqueConstraint(fields=('kind', 'span', 'day', 'partner', 'livemode', 'version'), name='console_report_once', nulls_distinct=False),
+            model_name="report",
+            constraint=models.UniqueConstraint(
+                fields=("kind", "span", "day", "partner", "livemode", "version"), name="console_report_once", nulls_distinct=False
+            ),
         ),
         migrations.AddConstraint(
-            model_name='reportfile',
-            constraint=models.UniqueConstraint(fields=('report', 'format'), name='console_report_file_once'),
+            model_name="reportfile",
+            constraint=models.UniqueConstraint(fields=("report", "format"), name="console_report_file_once"),
         ),
     ]

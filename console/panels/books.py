@@ -11,7 +11,9 @@ from payos.kernel import sqlfile
 from payos.kernel.money import display
 
 
-@panel("books", "The books agree", page="home", permission="ledger.view_account", order=70, size="half", link="admin:ledger_account_changelist")
+@panel(
+    "books", "The books agree", page="home", permission="ledger.view_account", order=70, size="half", link="admin:ledger_account_changelist"
+)
 def books(request: Any) -> Body:
     with connection.cursor() as cursor:
         cursor.execute(sqlfile.load(__file__, "books.sql"))
@@ -19,7 +21,9 @@ def books(request: Any) -> Body:
     if not rows:
         return Body(empty="Nothing has been posted yet.")
     off = [(currency, live) for currency, live, difference, *_ in rows if difference]
-    figures = [Figure("Debits and credits", "differ" if off else "agree", f"{len(rows)} books by currency and mode", tone="bad" if off else "good")]
+    figures = [
+        Figure("Debits and credits", "differ" if off else "agree", f"{len(rows)} books by currency and mode", tone="bad" if off else "good")
+    ]
     table = Table(
         "Balances by currency",
         ["Book", "Assets", "Owed to partners", "Held", "Difference"],

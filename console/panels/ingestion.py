@@ -58,8 +58,17 @@ def now(request: Any) -> Body:
         *today_figures(),
         Figure("Messages today", f"{total:,}", ", ".join(f"{words(name).lower()} {count:,}" for name, count in sorted(stats.items())[:6])),
         Figure("Duplicates", f"{stats.get('duplicate', 0):,}", "met and counted once"),
-        Figure("Staging backlog", backlog, f"last batch {age(last.finished_at)} ago, {last.processed:,} of {last.total:,}" if last else "no batch yet", "warn" if backlog != "0" else ""),
-        Figure("Kept unread, 7 days", _count(RawMessage.objects.filter(created_at__gt=clock.now() - timedelta(days=7))), "with the reason, as they came"),
+        Figure(
+            "Staging backlog",
+            backlog,
+            f"last batch {age(last.finished_at)} ago, {last.processed:,} of {last.total:,}" if last else "no batch yet",
+            "warn" if backlog != "0" else "",
+        ),
+        Figure(
+            "Kept unread, 7 days",
+            _count(RawMessage.objects.filter(created_at__gt=clock.now() - timedelta(days=7))),
+            "with the reason, as they came",
+        ),
     ]
     return Body(figures=figures)
 

@@ -39,10 +39,20 @@ def queue(request: Any) -> Body:
         for level in (Severity.LOW, Severity.MEDIUM, Severity.HIGH, Severity.CRITICAL)
     ]
     note = "A colour of 5,000 stands for that many or more." if any(count >= 5000 for count in counts.values()) else ""
-    return Body(figures=figures, note=note, chart=charts.bars("Unresolved cases by age, split by severity", AGES, series, colours=(6, 3, 2, 4)))
+    return Body(
+        figures=figures, note=note, chart=charts.bars("Unresolved cases by age, split by severity", AGES, series, colours=(6, 3, 2, 4))
+    )
 
 
-@panel("approvals", "Approvals waiting", page="home", permission="operations.view_approval", order=25, size="half", link="admin:operations_approval_changelist")
+@panel(
+    "approvals",
+    "Approvals waiting",
+    page="home",
+    permission="operations.view_approval",
+    order=25,
+    size="half",
+    link="admin:operations_approval_changelist",
+)
 def approvals(request: Any) -> Body:
     rows = list(selectors.pending_approvals(request.user).order_by("expires_at")[:5])
     if not rows:
@@ -119,11 +129,14 @@ def branch_cases(request: Any, branch: Any) -> Body:
             "Open cases of the branch",
             ["Case", "Kind", "Amount", "Age"],
             [
-                [Cell(row.title, reverse("admin:operations_case_change", args=[row.pk])), words(row.kind), display(row.amount_minor, row.currency) if row.currency else "", age(row.created_at)]
+                [
+                    Cell(row.title, reverse("admin:operations_case_change", args=[row.pk])),
+                    words(row.kind),
+                    display(row.amount_minor, row.currency) if row.currency else "",
+                    age(row.created_at),
+                ]
                 for row in rows
             ],
             numbers=(2,),
         )
     )
-
-

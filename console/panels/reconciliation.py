@@ -56,11 +56,27 @@ def days(request: Any) -> Body:
         return Body(empty="No statement line in 30 days.")
     low = min(value for value in values if value is not None)
     return Body(
-        chart=charts.lines("Per cent of statement lines explained", [f"{day:%d %b}" for day in fine], [("Explained", values)], charts.percent, target=TARGET, low=min(95.0, low - 2), high=100)
+        chart=charts.lines(
+            "Per cent of statement lines explained",
+            [f"{day:%d %b}" for day in fine],
+            [("Explained", values)],
+            charts.percent,
+            target=TARGET,
+            low=min(95.0, low - 2),
+            high=100,
+        )
     )
 
 
-@panel("discrepancies", "What does not agree, by type and age", page="reconciliation", permission="reconciliation.view_discrepancy", size="half", order=20, link="admin:reconciliation_discrepancy_changelist")
+@panel(
+    "discrepancies",
+    "What does not agree, by type and age",
+    page="reconciliation",
+    permission="reconciliation.view_discrepancy",
+    size="half",
+    order=20,
+    link="admin:reconciliation_discrepancy_changelist",
+)
 def discrepancies(request: Any) -> Body:
     with connection.cursor() as cursor:
         cursor.execute(sqlfile.load(__file__, "discrepancies.sql"), {"today": clock.today()})
@@ -75,8 +91,18 @@ def discrepancies(request: Any) -> Body:
         counts[kind, bucket] += count
         amounts[kind, currency][0] += count
         amounts[kind, currency][1] += int(amount)
-    chart = charts.bars("Open discrepancies by type and age", [words(kind) for kind in types], [(label, [counts[kind, bucket] for kind in types]) for bucket, label in enumerate(ages)], colours=(1, 3, 2, 4))
-    table = Table("Open discrepancies by type", ["Type", "Count", "Amount"], [[words(kind), f"{count:,}", display(total, currency)] for (kind, currency), (count, total) in sorted(amounts.items())], numbers=(1, 2))
+    chart = charts.bars(
+        "Open discrepancies by type and age",
+        [words(kind) for kind in types],
+        [(label, [counts[kind, bucket] for kind in types]) for bucket, label in enumerate(ages)],
+        colours=(1, 3, 2, 4),
+    )
+    table = Table(
+        "Open discrepancies by type",
+        ["Type", "Count", "Amount"],
+        [[words(kind), f"{count:,}", display(total, currency)] for (kind, currency), (count, total) in sorted(amounts.items())],
+        numbers=(1, 2),
+    )
     return Body(chart=chart, table=table)
 
 
@@ -91,24 +117,65 @@ def proofs(request: Any) -> Body:
         else:
             verdict = Cell("green", tone="good") if row.green else Cell(display(row.difference_minor, currency), tone="bad")
         lines.append(
-            [Cell(str(row.account), admin_page("reconciliation_bankaccount", row.account_id)), f"{row.on:%Y-%m-%d}", display(row.terms.get("opening_minor", 0), currency), display(row.ledger_minor, currency), display(row.not_booked_minor, currency), display(row.closing_minor, currency) if row.closing_minor is not None else "–", verdict, display(row.in_transit_minor, currency)]
+            [
+                Cell(str(row.account), admin_page("reconciliation_bankaccount", row.account_id)),
+                f"{row.on:%Y-%m-%d}",
+                display(row.terms.get("opening_minor", 0), currency),
+                display(row.ledger_minor, currency),
+                display(row.not_booked_minor, currency),
+                display(row.closing_minor, currency) if row.closing_minor is not None else "–",
+                verdict,
+                display(row.in_transit_minor, currency),
+            ]
         )
     note = "Opening, ledger and what is not booked make what the bank says. In transit is listed beside: no statement has confirmed it."
-    return Body(note=note if lines else "", table=Table("The latest proof of each account", ["Account", "Day", "Opening", "Ledger says", "Not booked", "Bank says", "Difference", "In transit"], lines, numbers=(2, 3, 4, 5, 7)))  # type: ignore[arg-type]
+    return Body(
+        note=note if lines else "",
+        table=Table(
+            "The latest proof of each account",
+            ["Account", "Day", "Opening", "Ledger says", "Not booked", "Bank says", "Difference", "In transit"],
+            lines,  # type: ignore[arg-type]
+            numbers=(2, 3, 4, 5, 7),
+        ),
+    )
 
 
-@panel("books_agree", "Bank and books", page="home", permission="reconciliation.view_balanceproof", size="half", order=16, link="admin:console_reconciliation")
+@panel(
+    "books_agree",
+    "Bank and books",
+    page="home",
+    permission="reconciliation.view_balanceproof",
+    size="half",
+    order=16,
+    link="admin:console_reconciliation",
+)
 def books_agree(request: Any) -> Body:
     rows = list(BalanceProof.objects.select_related("account").order_by("account_id", "-on").distinct("account_id")[:200])
     if not rows:
         return Body(empty="No account is proven yet: proofs are made each night.")
     green = sum(1 for row in rows if row.green)
     off = [row for row in rows if row.difference_minor]
-    table = Table("Accounts that are off", ["Account", "Day", "Difference"], [[str(row.account), f"{row.on:%Y-%m-%d}", display(row.difference_minor, row.account.currency)] for row in off[:5]], numbers=(2,))
-    return Body(figures=[Figure("Proven to the cent", f"{green} of {len(rows)}", "accounts, by their latest proof", "good" if not off else "bad")], table=table if off else None)
+    table = Table(
+        "Accounts that are off",
+        ["Account", "Day", "Difference"],
+        [[str(row.account), f"{row.on:%Y-%m-%d}", display(row.difference_minor, row.account.currency)] for row in off[:5]],
+        numbers=(2,),
+    )
+    return Body(
+        figures=[Figure("Proven to the cent", f"{green} of {len(rows)}", "accounts, by their latest proof", "good" if not off else "bad")],
+        table=table if off else None,
+    )
 
 
-@panel("runs", "Latest runs", page="reconciliation", permission="reconciliation.view_run", size="half", order=40, link="admin:reconciliation_run_changelist")
+@panel(
+    "runs",
+    "Latest runs",
+    page="reconciliation",
+    permission="reconciliation.view_run",
+    size="half",
+    order=40,
+    link="admin:reconciliation_run_changelist",
+)
 def runs(request: Any) -> Body:
     rows = Run.objects.select_related("account").order_by("-id")[:10]
     return Body(
@@ -116,7 +183,13 @@ def runs(request: Any) -> Body:
             "Runs of the engine",
             ["Started", "Account", "Matches", "Suggested", "Rate"],
             [
-                [Cell(f"{age(row.started_at)} ago", admin_page("reconciliation_run", row.pk)), str(row.account), f"{row.matches_made:,}", f"{row.suggestions_made:,}", f"{100 * row.match_rate:.1f} %"]
+                [
+                    Cell(f"{age(row.started_at)} ago", admin_page("reconciliation_run", row.pk)),
+                    str(row.account),
+                    f"{row.matches_made:,}",
+                    f"{row.suggestions_made:,}",
+                    f"{100 * row.match_rate:.1f} %",
+                ]
                 for row in rows
             ],
             numbers=(2, 3, 4),
@@ -124,12 +197,27 @@ def runs(request: Any) -> Body:
     )
 
 
-@panel("statements", "Statements", page="reconciliation", permission="reconciliation.view_statement", size="half", order=50, link="admin:reconciliation_statement_changelist")
+@panel(
+    "statements",
+    "Statements",
+    page="reconciliation",
+    permission="reconciliation.view_statement",
+    size="half",
+    order=50,
+    link="admin:reconciliation_statement_changelist",
+)
 def statements(request: Any) -> Body:
     tones = {"balanced": "info", "reconciled": "good", "out_of_balance": "bad", "imported": "plain"}
     latest = {row.account_id: row for row in Statement.objects.order_by("account_id", "-on", "-id").distinct("account_id")[:60]}
     rows = []
     for account in BankAccount.objects.filter(active=True).order_by("name")[:60]:
         row = latest.get(account.pk)
-        rows.append([str(account), f"{row.on:%Y-%m-%d}" if row else "none yet", f"{row.line_count:,}" if row else "", Cell(words(row.state), tone=tones.get(row.state, "plain")) if row else ""])
+        rows.append(
+            [
+                str(account),
+                f"{row.on:%Y-%m-%d}" if row else "none yet",
+                f"{row.line_count:,}" if row else "",
+                Cell(words(row.state), tone=tones.get(row.state, "plain")) if row else "",
+            ]
+        )
     return Body(table=Table("The latest statement of each account", ["Account", "Day", "Lines", "State"], rows, numbers=(2,)))

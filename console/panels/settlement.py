@@ -36,7 +36,9 @@ def flight_figures() -> list[Figure]:
     for state in FLIGHT:
         count, oldest = found.get(state, (0, ""))
         text = "10,000+" if count >= 10_000 else f"{count:,}"
-        figures.append(Figure(state.capitalize(), text, f"oldest {oldest}" if oldest else "", "warn" if state == "unknown" and count else ""))
+        figures.append(
+            Figure(state.capitalize(), text, f"oldest {oldest}" if oldest else "", "warn" if state == "unknown" and count else "")
+        )
     return figures
 
 
@@ -73,7 +75,18 @@ def _schedule(most: int) -> Body:
         closes = next_window(rule, now)
         amounts = waiting.get(rule.rail_id, []) if rule.partner_id is None else []
         text = ", ".join(f"{count:,} for {display(amount, currency)}" for currency, count, amount in amounts)
-        lines.append((closes, [rule.rail.name, rule.partner.name if rule.partner else "everybody", "continuously" if closes <= now else f"{closes:%a %H:%M} UTC, {due(closes)}", text or "nothing", _switch(rule.rail)]))
+        lines.append(
+            (
+                closes,
+                [
+                    rule.rail.name,
+                    rule.partner.name if rule.partner else "everybody",
+                    "continuously" if closes <= now else f"{closes:%a %H:%M} UTC, {due(closes)}",
+                    text or "nothing",
+                    _switch(rule.rail),
+                ],
+            )
+        )
     ruled = set(WindowRule.objects.filter(active=True, partner=None).values_list("rail_id", flat=True))
     for rail in Rail.objects.exclude(pk__in=ruled).order_by("name"):
         text = ", ".join(f"{count:,} for {display(amount, currency)}" for currency, count, amount in waiting.get(rail.pk, []))
@@ -83,7 +96,8 @@ def _schedule(most: int) -> Body:
     lines.sort(key=lambda line: (line[0], line[1][0]))
     halted = Halt.objects.first()
     note = f"All rails are halted since {age(halted.at)}: {halted.reason}" if halted else ""
-    return Body(table=Table("When rails settle next", ["Rail", "For", "Closes", "Waiting", "Switch"], [row for _, row in lines[:most]]), note=note)  # type: ignore[misc]
+    rows = [row for _, row in lines[:most]]
+    return Body(table=Table("When rails settle next", ["Rail", "For", "Closes", "Waiting", "Switch"], rows), note=note)  # type: ignore[arg-type]
 
 
 def _switch(rail: Rail) -> Cell:
@@ -97,13 +111,23 @@ def figures(request: Any) -> Body:
 
 @panel("transfers_days", "Transfers a day by outcome", page="settlement", permission=SEE, size="half", order=30)
 def days(request: Any) -> Body:
-    groups = {"settled": GOOD, "in flight": ["accepted", "held", *FLIGHT], "failed": ["failed"], "returned": ["returned"], "cancelled": ["cancelled"]}
+    groups = {
+        "settled": GOOD,
+        "in flight": ["accepted", "held", *FLIGHT],
+        "failed": ["failed"],
+        "returned": ["returned"],
+        "cancelled": ["cancelled"],
+    }
     series = [(name, daily("transfers", 14, state__in=states)) for name, states in groups.items()]
     series = [(name, counts) for name, counts in series if any(counts.values())]
     if not series:
         return Body(empty="No transfer in 14 days.")
     labels = [f"{day:%d %b}" for day in series[0][1]]
-    return Body(chart=charts.bars("Transfers a day by outcome", labels, [(name, list(counts.values())) for name, counts in series], colours=(1, 3, 4, 2, 6)))
+    return Body(
+        chart=charts.bars(
+            "Transfers a day by outcome", labels, [(name, list(counts.values())) for name, counts in series], colours=(1, 3, 4, 2, 6)
+        )
+    )
 
 
 @panel("transfers_success", "Settlement success by day", page="settlement", permission=SEE, size="half", order=31)
@@ -113,7 +137,15 @@ def success(request: Any) -> Body:
     if all(rate is None for rate in rates):
         return Body(empty="No transfer has ended yet.")
     low = min(rate for rate in rates if rate is not None)
-    chart = charts.lines("Per cent of transfers that settled", [f"{day:%d %b}" for day in good], [("Settled", rates)], charts.percent, target=TARGET, low=min(99.0, low - 0.5), high=100)
+    chart = charts.lines(
+        "Per cent of transfers that settled",
+        [f"{day:%d %b}" for day in good],
+        [("Settled", rates)],
+        charts.percent,
+        target=TARGET,
+        low=min(99.0, low - 0.5),
+        high=100,
+    )
     return Body(chart=chart)
 
 
@@ -128,13 +160,30 @@ def by_rail(request: Any) -> Body:
         wrong = sum(states.get(state, (0, 0))[0] for state in BAD)
         moved = sum(states.get(state, (0, 0))[1] for state in GOOD)
         rate = 100 * fine / (fine + wrong) if fine + wrong else None
-        rows.append([rail, f"{sum(count for count, _ in states.values()):,}", display(moved, currency), "" if rate is None else Cell(f"{rate:.2f} %", tone="good" if rate >= TARGET else "bad")])
+        rows.append(
+            [
+                rail,
+                f"{sum(count for count, _ in states.values()):,}",
+                display(moved, currency),
+                "" if rate is None else Cell(f"{rate:.2f} %", tone="good" if rate >= TARGET else "bad"),
+            ]
+        )
     return Body(table=Table("Transfers by rail", ["Rail", "Transfers", "Settled", "Success"], rows, numbers=(1, 2)))
 
 
-@panel("settlement_batches", "Batches on their way", page="settlement", permission=SEE_BATCHES, size="half", order=50, link="admin:settlement_settlementbatch_changelist")
+@panel(
+    "settlement_batches",
+    "Batches on their way",
+    page="settlement",
+    permission=SEE_BATCHES,
+    size="half",
+    order=50,
+    link="admin:settlement_settlementbatch_changelist",
+)
 def batches(request: Any) -> Body:
-    rows = list(SettlementBatch.objects.filter(state__in=["closed", "submitted"]).select_related("rail", "partner").order_by("expected_at")[:15])
+    rows = list(
+        SettlementBatch.objects.filter(state__in=["closed", "submitted"]).select_related("rail", "partner").order_by("expected_at")[:15]
+    )
     if not rows:
         return Body(empty="Every batch that was closed is settled.")
     return Body(

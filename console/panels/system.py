@@ -23,7 +23,12 @@ def health(request: Any) -> Body:
     figures = [
         Figure("Database", "up", tone="good"),
         cache,
-        Figure("Events behind", f"{lag['unhandled']:,}", f"oldest {span(timedelta(seconds=lag['seconds']))}", tone="bad" if lag["seconds"] > 60 else "good"),
+        Figure(
+            "Events behind",
+            f"{lag['unhandled']:,}",
+            f"oldest {span(timedelta(seconds=lag['seconds']))}",
+            tone="bad" if lag["seconds"] > 60 else "good",
+        ),
         Figure("Set aside", f"{lag['parked']:,}", tone="bad" if lag["parked"] else "good"),
     ]
     now = clock.now()

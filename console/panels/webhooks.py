@@ -24,7 +24,12 @@ def _figures() -> list[Figure]:
         Figure("Success, last hour", "none yet" if rate is None else f"{rate:.2f} %", f"target {TARGET:g} %", _tone(rate)),
         Figure("Backlog", f"{total['backlog']:,}", tone="warn" if total["backlog"] > 1000 else ""),
         Figure("Dead letters", f"{total['dead']:,}", tone="bad" if total["dead"] else "good"),
-        Figure("Endpoints", f"{total['endpoints']:,}", f"{total['failing']} failing, {total['disabled']} off", "warn" if total["failing"] else ""),
+        Figure(
+            "Endpoints",
+            f"{total['endpoints']:,}",
+            f"{total['failing']} failing, {total['disabled']} off",
+            "warn" if total["failing"] else "",
+        ),
         Figure("95th percentile", "none yet" if total["p95_ms"] is None else f"{float(total['p95_ms']):,.0f} ms"),
     ]
 
@@ -47,14 +52,18 @@ def days(request: Any) -> Body:
     labels = list(by_state["delivered"])
     return Body(
         chart=charts.bars(
-            "Deliveries a day by outcome", [f"{day:%d %b}" for day in labels], [(name, list(counts.values())) for name, counts in by_state.items() if any(counts.values())]
+            "Deliveries a day by outcome",
+            [f"{day:%d %b}" for day in labels],
+            [(name, list(counts.values())) for name, counts in by_state.items() if any(counts.values())],
         )
     )
 
 
 @panel("webhooks_endpoints", "Endpoints that need a look", page="webhooks", permission="webhooks.view_endpoint", order=30, size="half")
 def endpoints(request: Any) -> Body:
-    rows = list(selectors.endpoints(lane__consecutive_failures__gt=0).select_related("partner", "lane").order_by("-lane__consecutive_failures")[:15])
+    rows = list(
+        selectors.endpoints(lane__consecutive_failures__gt=0).select_related("partner", "lane").order_by("-lane__consecutive_failures")[:15]
+    )
     if not rows:
         return Body(empty="Every endpoint took its last message.")
     return Body(
@@ -62,7 +71,12 @@ def endpoints(request: Any) -> Body:
             "Endpoints that fail",
             ["Endpoint", "Partner", "Failures in a row", "Last error"],
             [
-                [Cell(row.url[:60], admin_page("webhooks_endpoint", row.pk)), row.partner.name, str(row.lane.consecutive_failures), row.lane.last_error[:80]]
+                [
+                    Cell(row.url[:60], admin_page("webhooks_endpoint", row.pk)),
+                    row.partner.name,
+                    str(row.lane.consecutive_failures),
+                    row.lane.last_error[:80],
+                ]
                 for row in rows
             ],
             numbers=(2,),

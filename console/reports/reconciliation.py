@@ -19,31 +19,51 @@ def reconciliation(span: Span, partner: Any, livemode: bool) -> list[Section]:
     off = [(account, said, posted) for account, _, _, _, said, posted in matches if said != posted]
     if off:
         raise DoesNotTie(f"matches and the cash they posted differ in {span.label}: {off}")
-    proofs = BalanceProof.objects.select_related("account").filter(on__gte=span.start.date(), on__lt=span.end.date()).order_by("account__name", "on")[:2000]
+    proofs = (
+        BalanceProof.objects.select_related("account")
+        .filter(on__gte=span.start.date(), on__lt=span.end.date())
+        .order_by("account__name", "on")[:2000]
+    )
     return [
         Section(
             "Statement lines by outcome",
             ["Account", "Currency", "State", "Lines", "In", "Out"],
-            [[account, currency, words(state), str(count), amount(came, currency), amount(went, currency)] for account, currency, state, count, came, went in lines],
+            [
+                [account, currency, words(state), str(count), amount(came, currency), amount(went, currency)]
+                for account, currency, state, count, came, went in lines
+            ],
             [3, 4, 5],
         ),
         Section(
             "Matches made",
             ["Account", "Currency", "Level", "Matches", "Net amount", "Posted to cash"],
-            [[account, currency, str(level), str(count), amount(said, currency), amount(posted, currency)] for account, currency, level, count, said, posted in matches],
+            [
+                [account, currency, str(level), str(count), amount(said, currency), amount(posted, currency)]
+                for account, currency, level, count, said, posted in matches
+            ],
             [3, 4, 5],
         ),
         Section(
             "Discrepancies",
             ["Type", "Currency", "Opened", "Resolved", "Open at the end", "Amount open"],
-            [[words(kind), currency, str(new), str(done), str(left), amount(total, currency)] for kind, currency, new, done, left, total in found],
+            [
+                [words(kind), currency, str(new), str(done), str(left), amount(total, currency)]
+                for kind, currency, new, done, left, total in found
+            ],
             [2, 3, 4, 5],
         ),
         Section(
             "Balance proofs",
             ["Account", "Day", "Bank", "Ledger", "In transit", "Not booked", "Difference"],
             [
-                [str(row.account), f"{row.on}", *(amount(value, row.account.currency) for value in (row.closing_minor, row.ledger_minor, row.in_transit_minor, row.not_booked_minor, row.difference_minor))]
+                [
+                    str(row.account),
+                    f"{row.on}",
+                    *(
+                        amount(value, row.account.currency)
+                        for value in (row.closing_minor, row.ledger_minor, row.in_transit_minor, row.not_booked_minor, row.difference_minor)
+                    ),
+                ]
                 for row in proofs
             ],
             [2, 3, 4, 5, 6],

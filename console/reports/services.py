@@ -22,7 +22,9 @@ from payos.kernel import clock, locks, tenancy
 from payos.kernel.errors import Problem, register
 
 register("report_not_over", 422, "The span is not over yet", "A report is of a closed day or month: wait until it is over.")
-register("report_does_not_tie", 409, "The figures do not agree with the ledger", "Look at the case that was opened; the report is not made.")
+register(
+    "report_does_not_tie", 409, "The figures do not agree with the ledger", "Look at the case that was opened; the report is not made."
+)
 log = logging.getLogger("payos.reports")
 
 
@@ -39,8 +41,17 @@ def make_report(
         raise Problem("unprocessable", "A partner statement needs its partner, and no other report has one.")
     stretch = span_of(span, day, partner.timezone if partner else settings.TIME_ZONE)
     if stretch.end > clock.now():
-        raise Problem("report_not_over", f"{stretch.label} ends at {stretch.end:%Y-%m-%d %H:%M} UTC: a report is made of a time that is over. Choose an earlier day.")
-    key = {"kind": kind, "span": span, "day": day if span == "daily" else day.replace(day=1), "partner_id": partner_id, "livemode": livemode}
+        raise Problem(
+            "report_not_over",
+            f"{stretch.label} ends at {stretch.end:%Y-%m-%d %H:%M} UTC: a report is made of a time that is over. Choose an earlier day.",
+        )
+    key = {
+        "kind": kind,
+        "span": span,
+        "day": day if span == "daily" else day.replace(day=1),
+        "partner_id": partner_id,
+        "livemode": livemode,
+    }
     try:
         with transaction.atomic():
             locks.advisory_xact_lock("report", *(str(value) for value in key.values()))
@@ -126,7 +137,12 @@ def mail_report(*, report: Report, to: str = "", formats: str = "") -> int:
         letters += [(_parts(row.emails), _parts(row.formats)) for row in rows]
     files = {file.format: file for file in report.files.all()}
     for addresses, wanted in letters:
-        letter = EmailMessage(report.title, f"{report.title}\nMade {_stamp(report.made_at)}, version {report.version}.\n", settings.DEFAULT_FROM_EMAIL, addresses)
+        letter = EmailMessage(
+            report.title,
+            f"{report.title}\nMade {_stamp(report.made_at)}, version {report.version}.\n",
+            settings.DEFAULT_FROM_EMAIL,
+            addresses,
+        )
         for format in wanted:
             if format in files:
                 letter.attach(file_name(report, format), bytes(files[format].content), render.FORMATS[format])

@@ -31,14 +31,26 @@ def settlement(span: Span, partner: Any, livemode: bool) -> list[Section]:
         Section(
             "Transfers asked for, by outcome",
             ["Rail", "Mode", "Currency", "State", "Transfers", "Amount"],
-            [[rail, _mode(live), currency, words(state), str(count), amount(total, currency)] for rail, live, currency, state, count, total in asked],
+            [
+                [rail, _mode(live), currency, words(state), str(count), amount(total, currency)]
+                for rail, live, currency, state, count, total in asked
+            ],
             [4, 5],
         ),
         Section(
             "Batches closed",
             ["Rail", "Mode", "Currency", "Batches", "Transfers", "Asked", "Moved", "Difference"],
             [
-                [rail, _mode(live), currency, str(count), str(transfers), amount(wanted, currency), amount(moved, currency), amount(moved - wanted, currency)]
+                [
+                    rail,
+                    _mode(live),
+                    currency,
+                    str(count),
+                    str(transfers),
+                    amount(wanted, currency),
+                    amount(moved, currency),
+                    amount(moved - wanted, currency),
+                ]
                 for rail, live, currency, count, transfers, wanted, moved in batches
             ],
             [3, 4, 5, 6, 7],

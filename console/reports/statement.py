@@ -41,7 +41,9 @@ def statement(span: Span, partner: Any, livemode: bool) -> list[Section]:
             )
         total[account.currency] += debits - credits
         if opening or closing or lines:
-            balances.append([_name(account), account.currency, *(amount(value, account.currency) for value in (opening, debits, credits, closing))])
+            balances.append(
+                [_name(account), account.currency, *(amount(value, account.currency) for value in (opening, debits, credits, closing))]
+            )
         movements += [
             [_name(account), words(kind), account.currency, str(count), amount(debit, account.currency), amount(credit, account.currency)]
             for kind, count, debit, credit in lines

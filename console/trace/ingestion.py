@@ -28,7 +28,10 @@ class Payments:
         # The reference's unique row finds the payment whatever month it lies in; its index begins with the partner.
         rows = PaymentReference.objects.filter(reference_number=text)
         yield from (("payment", str(key)) for key in rows.values_list("payment_id", flat=True)[:MOST])
-        yield from (("payment", str(key)) for key in Payment.objects.filter(loan_account_number=text).order_by("-pk").values_list("pk", flat=True)[:MOST])
+        yield from (
+            ("payment", str(key))
+            for key in Payment.objects.filter(loan_account_number=text).order_by("-pk").values_list("pk", flat=True)[:MOST]
+        )
         if is_uuid(text):
             yield from (("payment", str(key)) for key in Payment.objects.filter(pk=text).values_list("pk", flat=True))
 

@@ -33,11 +33,18 @@ class Reconciliation:
         rows = StatementLine.objects.filter(Q(reference=text) & ~Q(reference="")).values_list("pk", flat=True)[:MOST]
         yield from (("statement_line", str(key)) for key in rows)
         if is_uuid(text):
-            for kind, model in (("statement_line", StatementLine), ("statement", Statement), ("match", Match), ("discrepancy", Discrepancy)):
+            for kind, model in (
+                ("statement_line", StatementLine),
+                ("statement", Statement),
+                ("match", Match),
+                ("discrepancy", Discrepancy),
+            ):
                 yield from ((kind, str(key)) for key in model.objects.filter(pk=text).values_list("pk", flat=True))
 
     def load(self, type: str, ids: Sequence[str]) -> Iterable[Node]:
-        return {"statement_line": self._lines, "statement": self._statements, "match": self._matches, "discrepancy": self._discrepancies}[type](ids)
+        return {"statement_line": self._lines, "statement": self._statements, "match": self._matches, "discrepancy": self._discrepancies}[
+            type
+        ](ids)
 
     def _lines(self, ids: Sequence[str]) -> Iterable[Node]:
         matched: dict[object, list[Key]] = defaultdict(list)
@@ -64,7 +71,9 @@ class Reconciliation:
 
     def _matches(self, ids: Sequence[str]) -> Iterable[Node]:
         ends: dict[object, list[Key]] = defaultdict(list)
-        for match_id, line_id, kind, item_id in MatchItem.objects.filter(match_id__in=uuids(ids)).values_list("match_id", "line_id", "item_type", "item_id"):
+        for match_id, line_id, kind, item_id in MatchItem.objects.filter(match_id__in=uuids(ids)).values_list(
+            "match_id", "line_id", "item_type", "item_id"
+        ):
             if len(ends[match_id]) < MOST:
                 ends[match_id].append(("statement_line", str(line_id)) if line_id else (TYPE_OF_ITEM.get(kind, kind), str(item_id)))
         booked = postings_about(ids)

@@ -30,18 +30,29 @@ class Transfers:
             return
         found = Transfer.objects.filter(Q(reference=text) & ~Q(reference="")).values_list("pk", flat=True)[:MOST]
         yield from (("transfer", str(key)) for key in found)
-        sent = Submission.objects.filter(Q(reference=text) | Q(rail_reference=text) & ~Q(rail_reference="")).values_list("transfer_id", flat=True)[:MOST]
+        sent = Submission.objects.filter(Q(reference=text) | Q(rail_reference=text) & ~Q(rail_reference="")).values_list(
+            "transfer_id", flat=True
+        )[:MOST]
         yield from (("transfer", str(key)) for key in sent)
-        yield from (("bank_file", str(key)) for key in AchFile.objects.filter(Q(name=text) | Q(sha256=text)).values_list("pk", flat=True)[:MOST])
+        yield from (
+            ("bank_file", str(key)) for key in AchFile.objects.filter(Q(name=text) | Q(sha256=text)).values_list("pk", flat=True)[:MOST]
+        )
         if is_uuid(text):
             for kind, model in (("transfer", Transfer), ("transfer_batch", TransferBatch), ("settlement_batch", SettlementBatch)):
                 yield from ((kind, str(key)) for key in model.objects.filter(pk=text).values_list("pk", flat=True))
 
     def load(self, type: str, ids: Sequence[str]) -> Iterable[Node]:
-        return {"transfer": self._transfers, "transfer_batch": self._batches, "settlement_batch": self._settlements, "bank_file": self._files}[type](ids)
+        return {
+            "transfer": self._transfers,
+            "transfer_batch": self._batches,
+            "settlement_batch": self._settlements,
+            "bank_file": self._files,
+        }[type](ids)
 
     def _transfers(self, ids: Sequence[str]) -> Iterable[Node]:
-        rows = list(Transfer.objects.filter(pk__in=uuids(ids)).select_related("rail", "branch").defer("destination").prefetch_related("submissions"))
+        rows = list(
+            Transfer.objects.filter(pk__in=uuids(ids)).select_related("rail", "branch").defer("destination").prefetch_related("submissions")
+        )
         booked, cases = postings_about([text for row in rows for text in (str(row.pk), row.public_id)]), cases_about("transfer", ids)
         events, more = events_about("transfer", rows), more_ties("transfer", ids)
         for row in rows:
@@ -59,8 +70,19 @@ class Transfers:
             ties += more.get(key, [])
             ties += [("told by", other) for other in events.get(key, [])]
             ties += [("led to", other) for other in cases.get(key, [])]
-            facts = [("Reference", row.reference), ("Rail", row.rail.name), ("To", row.destination_label), ("Failure", f"{row.failure_code} {row.failure_detail}".strip())]
-            facts += [(f"Sent {sent.number}", f"{sent.reference}, {words(sent.outcome).lower()}{', rail ' + sent.rail_reference if sent.rail_reference else ''}") for sent in row.submissions.all()]
+            facts = [
+                ("Reference", row.reference),
+                ("Rail", row.rail.name),
+                ("To", row.destination_label),
+                ("Failure", f"{row.failure_code} {row.failure_detail}".strip()),
+            ]
+            facts += [
+                (
+                    f"Sent {sent.number}",
+                    f"{sent.reference}, {words(sent.outcome).lower()}{', rail ' + sent.rail_reference if sent.rail_reference else ''}",
+                )
+                for sent in row.submissions.all()
+            ]
             yield Node(
                 "transfer", key, row.public_id, f"Transfer {row.reference or row.public_id}", row.created_at, words(row.state), row.amount_minor, row.currency,
                 admin_page("settlement_transfer", row.pk), facts, list(dict.fromkeys(ties)),

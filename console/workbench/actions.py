@@ -81,7 +81,9 @@ def book(*, case: Case, user: Any, line: str, code: str, partner: str, reason: s
     (row,) = pick_lines(account, [line])
     posted, asked = booking.book_line(line=row, code=code, partner=partner, reason=reason, user=user, case=case)
     if asked is not None:
-        return f"{money.display(row.amount_minor, row.currency)} is more than you may book alone: {asked.public_id} waits for a second person."
+        return (
+            f"{money.display(row.amount_minor, row.currency)} is more than you may book alone: {asked.public_id} waits for a second person."
+        )
     _done(case, user, "booked", reason, {"transaction": posted, "line": row.public_id})
     return f"Booked to {booking.BOOK_TO[code].split(':')[0].lower()}."
 
@@ -122,7 +124,9 @@ def propose_rule(*, case: Case, user: Any, ask: bool = False, reason: str = "") 
         trial = rule.trials.order_by("-id").first() or services.try_rule(rule=rule)
         text = "The draft is tried on what is open now; nothing has changed."
         if ask:
-            asked = operations.request_approval(action=ACTIVATE, subject=rule, params={"rule": str(rule.pk)}, reason=reason, requested_by=user, partner_id=rule.partner_id)
+            asked = operations.request_approval(
+                action=ACTIVATE, subject=rule, params={"rule": str(rule.pk)}, reason=reason, requested_by=user, partner_id=rule.partner_id
+            )
             text = f"{asked.public_id} asks a second person to activate the rule."
     return rule, trial.result, text
 
@@ -166,12 +170,30 @@ def _take_back_booking(case: Case) -> None:
     """A reversing transaction; the line is open again."""
     done = case.data.get("resolved") or {}
     if "transaction" in done:
-        ledger.reverse(transaction_id=ids.decode("txn", done["transaction"]), reason=f"Taken back from {case.public_id}.", kind="reconciliation.adjustment_reversed")
+        ledger.reverse(
+            transaction_id=ids.decode("txn", done["transaction"]),
+            reason=f"Taken back from {case.public_id}.",
+            kind="reconciliation.adjustment_reversed",
+        )
     line = StatementLine.objects.select_related("account").get(pk=ids.decode("lin", done["line"]))
     services.reopen_line(line=line, expected="booked" if "transaction" in done else "ignored", reason=f"taken back from {case.public_id}")
 
 
-KINDS = tuple(f"{bench.KINDS}{kind}" for kind in ("missing_settlement", "missing_internal", "amount_mismatch", "duplicate", "fee_variance", "fx_variance", "date_out_of_window", "currency_mismatch", "split_incomplete", "ambiguous"))
+KINDS = tuple(
+    f"{bench.KINDS}{kind}"
+    for kind in (
+        "missing_settlement",
+        "missing_internal",
+        "amount_mismatch",
+        "duplicate",
+        "fee_variance",
+        "fx_variance",
+        "date_out_of_window",
+        "currency_mismatch",
+        "split_incomplete",
+        "ambiguous",
+    )
+)
 
 
 def _page(case: Case) -> str:
@@ -183,6 +205,8 @@ operations.register_undo("matched", _take_back_match)
 operations.register_undo("decided", _take_back_match)
 operations.register_undo("booked", _take_back_booking)
 operations.register_undo("set_aside", _take_back_booking)
-register_case_action(CaseAction("accept", "Accept the suggestion", MAY, kinds=KINDS, key="Enter", run=accept_top, describe=_describe_top, when=_balances))
+register_case_action(
+    CaseAction("accept", "Accept the suggestion", MAY, kinds=KINDS, key="Enter", run=accept_top, describe=_describe_top, when=_balances)
+)
 register_case_action(CaseAction("match", "Match", MAY, kinds=KINDS, key="m", link=_page))
 register_case_action(CaseAction("write_off", "Write off", MAY, kinds=KINDS, key="w", link=lambda case: _page(case) + "?do=write_off"))

@@ -185,7 +185,9 @@ def _preselect(discrepancy: Discrepancy, suggestions: list[Suggestion], lines: d
 
 
 def _ordered(ends: dict[str, End], anchor: End) -> list[End]:
-    return sorted(ends.values(), key=lambda end: (not end.picked, -(end.score or 0), abs(end.amount_minor - anchor.amount_minor), end.day, end.key))
+    return sorted(
+        ends.values(), key=lambda end: (not end.picked, -(end.score or 0), abs(end.amount_minor - anchor.amount_minor), end.day, end.key)
+    )
 
 
 def _mark(bench: Bench) -> None:

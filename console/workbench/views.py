@@ -62,17 +62,31 @@ def act(request: HttpRequest, key: uuid.UUID, name: str) -> HttpResponse:
     def run() -> str:
         if name in {"match", "write_off"}:
             return actions.match(
-                case=case, user=request.user, lines=post.getlist("line"), items=post.getlist("item"), note=post.get("reason", ""), write_off=name == "write_off"
+                case=case,
+                user=request.user,
+                lines=post.getlist("line"),
+                items=post.getlist("item"),
+                note=post.get("reason", ""),
+                write_off=name == "write_off",
             )
         if name == "match_in_part":
-            return actions.match_in_part(case=case, user=request.user, lines=post.getlist("line"), items=post.getlist("item"), note=post.get("reason", ""))
+            return actions.match_in_part(
+                case=case, user=request.user, lines=post.getlist("line"), items=post.getlist("item"), note=post.get("reason", "")
+            )
         if name in {"book", "set_aside"}:
             lines = post.getlist("line")
             if len(lines) != 1:
                 raise Problem("unprocessable", "Pick exactly one line for this.")
             if name == "set_aside":
                 return actions.set_aside(case=case, user=request.user, line=lines[0], reason=post.get("reason", ""))
-            return actions.book(case=case, user=request.user, line=lines[0], code=post.get("code", ""), partner=post.get("partner", ""), reason=post.get("reason", ""))
+            return actions.book(
+                case=case,
+                user=request.user,
+                line=lines[0],
+                code=post.get("code", ""),
+                partner=post.get("partner", ""),
+                reason=post.get("reason", ""),
+            )
         raise Problem("unprocessable", f"{name[:30]!r} is no act of the workbench.")
 
     following = reverse("admin:console_workbench", args=[case.pk]) if name == "match_in_part" else _next(case)
@@ -99,13 +113,24 @@ def rule(request: HttpRequest, key: uuid.UUID) -> HttpResponse:
     """Draft a rule from the decision, with its dry run; or ask for it to be activated."""
     case = case_or_404(key)
     try:
-        drafted, trial, text = actions.propose_rule(case=case, user=request.user, ask=request.POST.get("ask") == "1", reason=request.POST.get("reason", ""))
+        drafted, trial, text = actions.propose_rule(
+            case=case, user=request.user, ask=request.POST.get("ask") == "1", reason=request.POST.get("reason", "")
+        )
     except Problem as problem:
         from django.contrib import messages
 
         messages.error(request, problem.detail)
         return HttpResponseRedirect(reverse("admin:operations_case_change", args=[case.pk]))
-    return page(request, "console/workbench_rule.html", f"Rule: {drafted.name}", case=case, rule=drafted, trial=trial, text=text, asked=request.POST.get("ask") == "1")
+    return page(
+        request,
+        "console/workbench_rule.html",
+        f"Rule: {drafted.name}",
+        case=case,
+        rule=drafted,
+        trial=trial,
+        text=text,
+        asked=request.POST.get("ask") == "1",
+    )
 
 
 def section(case: Case, request: HttpRequest) -> str:
@@ -113,7 +138,9 @@ def section(case: Case, request: HttpRequest) -> str:
     user: Any = request.user
     if case.state == "resolved":
         made = (case.data.get("resolved") or {}).get("match")
-        return render_to_string("console/workbench_section.html", {"case": case, "made": made, "may_rule": made and user.has_perm(actions.MAY)}, request)
+        return render_to_string(
+            "console/workbench_section.html", {"case": case, "made": made, "may_rule": made and user.has_perm(actions.MAY)}, request
+        )
     try:
         laid = bench.lay_out(case)
     except Problem:
@@ -121,7 +148,11 @@ def section(case: Case, request: HttpRequest) -> str:
     ends = [end for end in (*laid.lines, *laid.items) if end.picked]
     why = bench.in_words(laid.suggestions[0].reason, laid.account.currency) if laid.suggestions else ""
     score = laid.suggestions[0].confidence if laid.suggestions else None
-    return render_to_string("console/workbench_section.html", {"case": case, "ends": ends, "why": why, "score": score, "residual": laid.residual, "currency": laid.account.currency}, request)
+    return render_to_string(
+        "console/workbench_section.html",
+        {"case": case, "ends": ends, "why": why, "score": score, "residual": laid.residual, "currency": laid.account.currency},
+        request,
+    )
 
 
 def register() -> None:

@@ -35,7 +35,13 @@ class ConnectorForm(forms.ModelForm):
     kind_settings: tuple[Setting, ...] = ()
 
     format = forms.ChoiceField(required=False, choices=format_choices, widget=UnfoldAdminSelectWidget)
-    profile_name = forms.ChoiceField(required=False, choices=profile_choices, widget=UnfoldAdminSelectWidget, label="Mapping profile", help_text="For CSV, XLSX and JSON; its version of the day is used.")
+    profile_name = forms.ChoiceField(
+        required=False,
+        choices=profile_choices,
+        widget=UnfoldAdminSelectWidget,
+        label="Mapping profile",
+        help_text="For CSV, XLSX and JSON; its version of the day is used.",
+    )
 
     class Meta:
         model = Connector

@@ -40,7 +40,12 @@ class ConnectorAdmin(PayosModelAdmin):
             raise PermissionDenied
         if self._kind(request, None):
             return super().add_view(request, form_url, extra_context)
-        context = {**self.admin_site.each_context(request), "kinds": [(kind, each.TITLE, each.ABOUT) for kind, each in KINDS.items()], "title": "Add a connector", "opts": self.model._meta}
+        context = {
+            **self.admin_site.each_context(request),
+            "kinds": [(kind, each.TITLE, each.ABOUT) for kind, each in KINDS.items()],
+            "title": "Add a connector",
+            "opts": self.model._meta,
+        }
         return TemplateResponse(request, "ingestion/connector_kinds.html", context)
 
     def _kind(self, request: HttpRequest, connector: Connector | None) -> str:
@@ -54,11 +59,32 @@ class ConnectorAdmin(PayosModelAdmin):
     def get_fieldsets(self, request: HttpRequest, obj: Connector | None = None) -> Any:
         kind = self._kind(request, obj)
         if not self.has_change_permission(request, obj) and obj is not None:
-            return [(None, {"fields": ["partner", "name", "show_kind", "show_config", "format", "profile_name", "every_minutes", "alert_after", "active"]}), self._runs]
+            return [
+                (
+                    None,
+                    {
+                        "fields": [
+                            "partner",
+                            "name",
+                            "show_kind",
+                            "show_config",
+                            "format",
+                            "profile_name",
+                            "every_minutes",
+                            "alert_after",
+                            "active",
+                        ]
+                    },
+                ),
+                self._runs,
+            ]
         secret = ["new_secret"] if KINDS[kind].CREDENTIAL else []
         return [
             (None, {"fields": ["partner", "name", *(["show_kind"] if obj else ["kind"]), "active"]}),
-            (KINDS[kind].TITLE, {"description": KINDS[kind].ABOUT, "fields": [*(f"set_{setting.name}" for setting in settings_of(kind)), *secret]}),
+            (
+                KINDS[kind].TITLE,
+                {"description": KINDS[kind].ABOUT, "fields": [*(f"set_{setting.name}" for setting in settings_of(kind)), *secret]},
+            ),
             ("How its files are read", {"fields": ["format", "profile_name"]}),
             ("When", {"fields": ["every_minutes", "alert_after"]}),
             *([self._runs] if obj else []),
@@ -77,9 +103,16 @@ class ConnectorAdmin(PayosModelAdmin):
 
     @display(description="Last runs")
     def show_history(self, connector: Connector) -> Any:
-        rows = ((display_for_value(run.started_at, ""), run.error or f"{run.fresh} of {run.found} files new, {run.quarantined} in quarantine") for run in connector.runs.all()[:10])
+        rows = (
+            (display_for_value(run.started_at, ""), run.error or f"{run.fresh} of {run.found} files new, {run.quarantined} in quarantine")
+            for run in connector.runs.all()[:10]
+        )
         link = reverse("admin:ingestion_connectorrun_changelist") + f"?connector__id__exact={connector.pk}"
-        return format_html("{}<p><a class=\"text-primary-600 dark:text-primary-500\" href=\"{}\">All its runs</a></p>", format_html_join("", "<p>{}: {}</p>", rows), link)
+        return format_html(
+            '{}<p><a class="text-primary-600 dark:text-primary-500" href="{}">All its runs</a></p>',
+            format_html_join("", "<p>{}: {}</p>", rows),
+            link,
+        )
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

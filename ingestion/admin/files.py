@@ -40,7 +40,12 @@ def format_choices(kept: str = "") -> list[tuple[str, str]]:
 
 class ReadAgainForm(forms.Form):
     format = forms.ChoiceField(required=False, choices=format_choices, widget=UnfoldAdminSelectWidget)
-    profile = forms.ChoiceField(required=False, choices=lambda: [(KEEP, "as it was read"), *profile_choices()], widget=UnfoldAdminSelectWidget, label="Mapping profile")
+    profile = forms.ChoiceField(
+        required=False,
+        choices=lambda: [(KEEP, "as it was read"), *profile_choices()],
+        widget=UnfoldAdminSelectWidget,
+        label="Mapping profile",
+    )
 
     def __init__(self, *args: Any, kept: str = "", **options: Any) -> None:
         super().__init__(*args, **options)
@@ -48,10 +53,18 @@ class ReadAgainForm(forms.Form):
 
 
 class UploadForm(DialogForm):
-    partner = forms.ModelChoiceField(queryset=Partner.objects.all(), required=False, widget=UnfoldAdminSelectWidget, help_text="Empty: an account of the platform.")
+    partner = forms.ModelChoiceField(
+        queryset=Partner.objects.all(), required=False, widget=UnfoldAdminSelectWidget, help_text="Empty: an account of the platform."
+    )
     file = forms.FileField(label="Statement or report", widget=PlainFileInput)
     format = forms.ChoiceField(required=False, choices=format_choices, widget=UnfoldAdminSelectWidget)
-    profile = forms.ChoiceField(required=False, choices=profile_choices, widget=UnfoldAdminSelectWidget, label="Mapping profile", help_text="For CSV, XLSX and JSON. Empty: columns are found by their names.")
+    profile = forms.ChoiceField(
+        required=False,
+        choices=profile_choices,
+        widget=UnfoldAdminSelectWidget,
+        label="Mapping profile",
+        help_text="For CSV, XLSX and JSON. Empty: columns are found by their names.",
+    )
 
 
 @admin.register(SourceFile)
@@ -87,12 +100,19 @@ class SourceFileAdmin(ReadOnlyModelAdmin):
 
     @display(description="Statements")
     def show_statements(self, file: SourceFile) -> Any:
-        found = (subjects.link("reconciliation.statement", str(ids.decode("stm", text)))[::-1] for text in (file.facts or {}).get("statements", []))
+        found = (
+            subjects.link("reconciliation.statement", str(ids.decode("stm", text)))[::-1]
+            for text in (file.facts or {}).get("statements", [])
+        )
         return format_html_join(", ", '<a class="text-primary-600 dark:text-primary-500" href="{}">{}</a>', found) or "–"
 
     @display(description="Flags")
     def show_flags(self, file: SourceFile) -> Any:
-        return pretty("\n".join(f"{row.get('position', '')}: {row.get('detail') or row.get('code', '')}" for row in (file.facts or {}).get("flags", [])))
+        return pretty(
+            "\n".join(
+                f"{row.get('position', '')}: {row.get('detail') or row.get('code', '')}" for row in (file.facts or {}).get("flags", [])
+            )
+        )
 
     @display(description="What could not be read")
     def show_rejects(self, file: SourceFile) -> Any:
@@ -110,7 +130,10 @@ class SourceFileAdmin(ReadOnlyModelAdmin):
     has_work_permission = needs("ingestion.work_file")
 
     @action(
-        description="Upload a file", icon="upload", permissions=["work"], url_path="upload",
+        description="Upload a file",
+        icon="upload",
+        permissions=["work"],
+        url_path="upload",
     )
     def upload(self, request: HttpRequest) -> HttpResponse:
         """A page of its own: the dialog's form carries no file."""
@@ -123,9 +146,15 @@ class SourceFileAdmin(ReadOnlyModelAdmin):
                 profile_name=chosen["profile"],
             )  # fmt: skip
             file = services.process_file(file=file) if fresh or file.state in {"received", "quarantined"} else file
-            (messages.success if file.state == "processed" else messages.warning)(request, f"{file.name}: {file.state}. {self.show_facts(file)}")
+            (messages.success if file.state == "processed" else messages.warning)(
+                request, f"{file.name}: {file.state}. {self.show_facts(file)}"
+            )
             return redirect(reverse("admin:ingestion_sourcefile_change", args=[file.pk]))
-        return TemplateResponse(request, "ingestion/upload.html", {**self.admin_site.each_context(request), "form": form, "title": "Upload a file", "opts": self.model._meta})
+        return TemplateResponse(
+            request,
+            "ingestion/upload.html",
+            {**self.admin_site.each_context(request), "form": form, "title": "Upload a file", "opts": self.model._meta},
+        )
 
     @action(description="Read again", icon="refresh", permissions=["work"], url_path="read-again")
     def read_again(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -141,12 +170,21 @@ class SourceFileAdmin(ReadOnlyModelAdmin):
             try:
                 if "apply" in request.POST:
                     file = services.read_again(file=file, expected=request.POST.getlist("seen"), **ways)
-                    (messages.success if file.state == "processed" else messages.warning)(request, f"{file.name}: {file.state}. {self.show_facts(file)}")
+                    (messages.success if file.state == "processed" else messages.warning)(
+                        request, f"{file.name}: {file.state}. {self.show_facts(file)}"
+                    )
                     return redirect(reverse("admin:ingestion_sourcefile_change", args=[object_id]))
                 found = services.compare_readings(file=file, **ways)
             except Problem as problem:
                 form.add_error(None, problem.detail)
-        context = {**self.admin_site.each_context(request), "form": form, "file": file, "found": found, "title": f"Read {file.name} again", "opts": self.model._meta}
+        context = {
+            **self.admin_site.each_context(request),
+            "form": form,
+            "file": file,
+            "found": found,
+            "title": f"Read {file.name} again",
+            "opts": self.model._meta,
+        }
         return TemplateResponse(request, "ingestion/read_again.html", context)
 
     @action(description="Make a mapping profile for it", icon="table_chart", permissions=["profile"], url_path="make-profile")

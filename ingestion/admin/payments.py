@@ -54,7 +54,16 @@ class ChannelLately(Lately):
 
 @admin.register(Payment)
 class PaymentAdmin(ReadOnlyModelAdmin):
-    list_display = ["reference_number", "show_amount", "show_state", "payment_channel", "source", "loan_account_number", "partner", "payment_date"]
+    list_display = [
+        "reference_number",
+        "show_amount",
+        "show_state",
+        "payment_channel",
+        "source",
+        "loan_account_number",
+        "partner",
+        "payment_date",
+    ]
     empty_words = "Payments come by the API, webhooks, connectors, files and the staging table."
     list_filter = [StateLately, ChannelLately, "livemode"]
     list_select_related = ["partner"]

@@ -44,7 +44,9 @@ class MapField(forms.CharField):
             if not equals or not name.strip() or not text.strip():
                 raise forms.ValidationError(f"Line {number}: write it as: field = column.")
             if name.strip() in found:
-                raise forms.ValidationError(f"Line {number}: {name.strip()} stands there twice; put its columns on one line, with a bar between.")
+                raise forms.ValidationError(
+                    f"Line {number}: {name.strip()} stands there twice; put its columns on one line, with a bar between."
+                )
             found[name.strip()] = [part.strip() for part in text.split("|") if part.strip()] if self.several else text.strip()
         return found
 
@@ -106,13 +108,20 @@ def _text(**options: Any) -> forms.CharField:
 
 class ProfileForm(forms.Form):
     partner = forms.ModelChoiceField(
-        queryset=Partner.objects.all(), required=False, widget=UnfoldAdminSelectWidget, help_text="Empty: the platform's; every partner may name it."
+        queryset=Partner.objects.all(),
+        required=False,
+        widget=UnfoldAdminSelectWidget,
+        help_text="Empty: the platform's; every partner may name it.",
     )
-    name = forms.SlugField(max_length=60, widget=UnfoldAdminTextInputWidget, help_text="What connectors, uploads and parse_file call it by.")
+    name = forms.SlugField(
+        max_length=60, widget=UnfoldAdminTextInputWidget, help_text="What connectors, uploads and parse_file call it by."
+    )
     title = _text(max_length=120)
     kind = forms.ChoiceField(choices=KINDS, widget=UnfoldAdminSelectWidget)
     delimiter = forms.ChoiceField(choices=DELIMITERS, required=False, widget=UnfoldAdminSelectWidget)
-    encoding = forms.ChoiceField(choices=[(name, name or "found by looking") for name in ENCODINGS], required=False, widget=UnfoldAdminSelectWidget)
+    encoding = forms.ChoiceField(
+        choices=[(name, name or "found by looking") for name in ENCODINGS], required=False, widget=UnfoldAdminSelectWidget
+    )
     has_header = forms.BooleanField(required=False, initial=True, widget=UnfoldBooleanWidget, label="The table has a header")
     header_row = forms.IntegerField(
         required=False, min_value=1, max_value=100, widget=UnfoldAdminTextInputWidget,
@@ -121,28 +130,52 @@ class ProfileForm(forms.Form):
     sheet = _text(max_length=60, help_text="Workbooks: the sheet's name. Empty: the first one that holds a table.")
     records = _text(max_length=200, help_text="JSON: path of the list of records, such as data.items.")
     decimal = forms.ChoiceField(
-        choices=[("", "found by looking"), (".", "1,234.56 (point)"), (",", "1.234,56 (comma)")], required=False, widget=UnfoldAdminSelectWidget, label="Decimal mark"
+        choices=[("", "found by looking"), (".", "1,234.56 (point)"), (",", "1.234,56 (comma)")],
+        required=False,
+        widget=UnfoldAdminSelectWidget,
+        label="Decimal mark",
     )
     minor_units = forms.BooleanField(required=False, widget=UnfoldBooleanWidget, help_text="Amounts are whole cents.")
-    negate = forms.BooleanField(required=False, widget=UnfoldBooleanWidget, label="Turn the sign", help_text="Positive in the file is money out.")
+    negate = forms.BooleanField(
+        required=False, widget=UnfoldBooleanWidget, label="Turn the sign", help_text="Positive in the file is money out."
+    )
     date_order = forms.ChoiceField(
-        choices=[("", "found by looking"), ("dmy", "day month year"), ("mdy", "month day year"), ("ymd", "year month day")], required=False, widget=UnfoldAdminSelectWidget
+        choices=[("", "found by looking"), ("dmy", "day month year"), ("mdy", "month day year"), ("ymd", "year month day")],
+        required=False,
+        widget=UnfoldAdminSelectWidget,
     )
     date_format = _text(max_length=40, help_text="Only where dates are written unusually: %d %b %y, %y%m%d, ...")
     currency = _text(max_length=4, help_text="Where no column names one.")
     account = _text(max_length=60, help_text="Where no column names one.")
     columns = MapField(
-        rows=9, help_text=f"One line a field: field = column | other name of the column. For JSON, columns are paths. Fields: {', '.join(sorted(FIELDS))}."
+        rows=9,
+        help_text=f"One line a field: field = column | other name of the column. For JSON, columns are paths. Fields: {', '.join(sorted(FIELDS))}.",
     )
-    references = MapField(rows=4, required=False, help_text="Kinds of reference in the same way: id, customer, end_to_end, bank, mandate, check or your own.")
-    computed = MapField(rows=3, several=False, required=False, help_text="Fields made of columns: description = {Type}: {Memo}, reference:customer = {Order}-{Item}.")
+    references = MapField(
+        rows=4, required=False, help_text="Kinds of reference in the same way: id, customer, end_to_end, bank, mandate, check or your own."
+    )
+    computed = MapField(
+        rows=3,
+        several=False,
+        required=False,
+        help_text="Fields made of columns: description = {Type}: {Memo}, reference:customer = {Order}-{Item}.",
+    )
     amount_terms = TermsField(
-        required=False, widget=UnfoldAdminTextInputWidget, label="Amount as a sum", help_text="gross - fee, or columns of the file in braces: gross - {VAT}."
+        required=False,
+        widget=UnfoldAdminTextInputWidget,
+        label="Amount as a sum",
+        help_text="gross - fee, or columns of the file in braces: gross - {VAT}.",
     )
-    debit_words = ListField(required=False, widget=UnfoldAdminTextInputWidget, help_text="Words of the direction column that mean money out, with commas.")
+    debit_words = ListField(
+        required=False, widget=UnfoldAdminTextInputWidget, help_text="Words of the direction column that mean money out, with commas."
+    )
     credit_words = ListField(required=False, widget=UnfoldAdminTextInputWidget, help_text="Words that mean money in.")
-    settled = ListField(required=False, widget=UnfoldAdminTextInputWidget, help_text="Statuses whose rows moved money; other rows are shown and not booked.")
-    row_kinds = ListField(required=False, widget=UnfoldAdminTextInputWidget, help_text="Values of the row_kind column whose rows are transactions.")
+    settled = ListField(
+        required=False, widget=UnfoldAdminTextInputWidget, help_text="Statuses whose rows moved money; other rows are shown and not booked."
+    )
+    row_kinds = ListField(
+        required=False, widget=UnfoldAdminTextInputWidget, help_text="Values of the row_kind column whose rows are transactions."
+    )
     unique = _text(max_length=40, help_text="Kind of reference that must not come twice in a file.")
     more = forms.CharField(required=False, widget=forms.HiddenInput)
     active = forms.BooleanField(required=False, initial=True, widget=UnfoldBooleanWidget)

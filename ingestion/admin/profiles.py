@@ -100,7 +100,11 @@ class MappingProfileAdmin(PayosModelAdmin):
                 raise Http404 from None
             with services.path_of(file).open("rb") as source:
                 content = source.read(LARGEST_CARRIED * 3 // 4)
-            initial |= {"carried": base64.b64encode(content).decode(), "carried_name": file.name, "partner": initial.get("partner") or file.partner_id}
+            initial |= {
+                "carried": base64.b64encode(content).decode(),
+                "carried_name": file.name,
+                "partner": initial.get("partner") or file.partner_id,
+            }
             try:
                 kind, profile = services.suggest_profile(content=io.BytesIO(content), name=file.name)
                 initial |= {key: value for key, value in initial_of(profile, kind).items() if key not in {"name", "title"}}
@@ -137,7 +141,10 @@ class MappingProfileAdmin(PayosModelAdmin):
         except (Unreadable, Problem) as error:
             form.add_error("sample_text", error.detail if isinstance(error, Problem) else f"{error}.")
             return form
-        initial = {**initial_of(profile, kind), **{name: form.data.get(name, "") for name in ("name", "title", "partner", "note", *ProfileForm.SAMPLE)}}
+        initial = {
+            **initial_of(profile, kind),
+            **{name: form.data.get(name, "") for name in ("name", "title", "partner", "note", *ProfileForm.SAMPLE)},
+        }
         sample[0].seek(0)
         if form.cleaned_data.get("sample_file"):
             content = sample[0].read(LARGEST_CARRIED * 3 // 4)

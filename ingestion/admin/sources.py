@@ -25,7 +25,18 @@ class SourceAdmin(PayosModelAdmin):
     list_filter = ["adapter", "active", "livemode"]
     list_select_related = ["partner"]
     search_fields = ["name"]
-    fields = ["partner", "name", "adapter", "currency", "channel", "branch", "tolerance_seconds", "allowed_networks", "rate_per_minute", "active"]
+    fields = [
+        "partner",
+        "name",
+        "adapter",
+        "currency",
+        "channel",
+        "branch",
+        "tolerance_seconds",
+        "allowed_networks",
+        "rate_per_minute",
+        "active",
+    ]
     actions_detail = ["rotate"]
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
@@ -49,9 +60,7 @@ class SourceAdmin(PayosModelAdmin):
             channels.forget_sources()
             return
         fields = {name: value for name, value in form.cleaned_data.items() if name not in {"partner", "name", "adapter"}}
-        made, secret = services.source_create(
-            partner=obj.partner, livemode=obj.livemode, name=obj.name, adapter=obj.adapter, **fields
-        )
+        made, secret = services.source_create(partner=obj.partner, livemode=obj.livemode, name=obj.name, adapter=obj.adapter, **fields)
         obj.pk = made.pk
         obj._state.adding = False
         messages.success(request, f"The secret of {made.name} ({made.public_id}), shown once: {secret}")

@@ -25,7 +25,12 @@ class Folder:
         Setting("path", "Folder", "The whole path, as the worker sees it: /srv/bank/in", required=True, check=whole_path),
         pattern("Files"),
         after_reading(),
-        Setting("quiet_seconds", "Seconds of rest", "A file that changed less than so long ago may still be growing and waits. Empty: 5.", whole=(0, 3_600)),
+        Setting(
+            "quiet_seconds",
+            "Seconds of rest",
+            "A file that changed less than so long ago may still be growing and waits. Empty: 5.",
+            whole=(0, 3_600),
+        ),
     )
 
     def __init__(self, config: dict[str, Any], secret: str, checkpoint: dict[str, Any]) -> None:

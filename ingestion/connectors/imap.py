@@ -36,7 +36,12 @@ class Mailbox:
         Setting("sender", "Sender", "An address or a part of one, with * and ?: *@bank.example. Empty: anybody."),
         Setting("subject", "Subject", "A part of it, with * and ?: account statement. Empty: any."),
         pattern("Attachments"),
-        Setting("ca_file", "Authority of its certificate", "Path of a PEM file, for a server with a certificate of its own house. Empty: the usual authorities.", check=whole_path),
+        Setting(
+            "ca_file",
+            "Authority of its certificate",
+            "Path of a PEM file, for a server with a certificate of its own house. Empty: the usual authorities.",
+            check=whole_path,
+        ),
     )
 
     def __init__(self, config: dict[str, Any], secret: str, checkpoint: dict[str, Any]) -> None:
@@ -101,7 +106,9 @@ class Mailbox:
         if uid not in self._messages:
             assert self._server is not None
             _, data = self._server.uid("FETCH", str(uid), "(RFC822.SIZE)")
-            said = SIZE.search(b" ".join(part for item in data for part in (item if isinstance(item, tuple) else (item,)) if isinstance(part, bytes)))
+            said = SIZE.search(
+                b" ".join(part for item in data for part in (item if isinstance(item, tuple) else (item,)) if isinstance(part, bytes))
+            )
             if said is None:
                 return None  # deleted meanwhile
             if int(said[1]) > LARGEST:

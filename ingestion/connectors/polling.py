@@ -25,7 +25,11 @@ class Polling:
     CREDENTIAL = "Token, password or key"
     SETTINGS = (
         Setting("url", "Address", "https://api.processor.example/v1/report", required=True, check=web_address),
-        Setting("auth", "Shows who we are by", choices=(("none", "Nothing"), ("bearer", "Bearer token"), ("basic", "User and password"), ("header", "A header of its own"))),
+        Setting(
+            "auth",
+            "Shows who we are by",
+            choices=(("none", "Nothing"), ("bearer", "Bearer token"), ("basic", "User and password"), ("header", "A header of its own")),
+        ),
         Setting("user", "User", "For user and password."),
         Setting("header", "Header", "For a header of its own: X-Api-Key"),
         Setting("params", "Parameters", "Sent with each request, such as type with the value settled.", pairs=True),

@@ -35,7 +35,12 @@ def pattern(what: str) -> Setting:
 
 
 def after_reading() -> Setting:
-    return Setting("after", "After a file was read", "Done when the file is kept here, never before. One that cannot be read goes to the folder quarantine there, if we may write.", choices=AFTER)
+    return Setting(
+        "after",
+        "After a file was read",
+        "Done when the file is kept here, never before. One that cannot be read goes to the folder quarantine there, if we may write.",
+        choices=AFTER,
+    )
 
 
 def bare_host(text: str) -> str:
@@ -66,4 +71,7 @@ def public_key(text: str) -> str:
 def merged(kept: dict[str, Any], typed: dict[str, Any], kind: str) -> dict[str, Any]:
     """The configuration with what was typed. What the form does not ask for stays as it is; what was emptied is gone."""
     asked = {setting.name for setting in settings_of(kind)}
-    return {**{name: value for name, value in kept.items() if name not in asked}, **{name: value for name, value in typed.items() if value not in ("", None, {})}}
+    return {
+        **{name: value for name, value in kept.items() if name not in asked},
+        **{name: value for name, value in typed.items() if value not in ("", None, {})},
+    }

@@ -24,11 +24,22 @@ class Sftp:
         Setting("host", "Server", "Name or address: sftp.bank.example", required=True, check=bare_host),
         Setting("port", "Port", "Empty: 22.", whole=(1, 65_535)),
         Setting("user", "User", required=True),
-        Setting("host_key", "Key of the server", "Its kind and text: ssh-ed25519 AAAA... The command ssh-keyscan prints it; compare it with what the bank gave you.", required=True, check=public_key),
+        Setting(
+            "host_key",
+            "Key of the server",
+            "Its kind and text: ssh-ed25519 AAAA... The command ssh-keyscan prints it; compare it with what the bank gave you.",
+            required=True,
+            check=public_key,
+        ),
         Setting("path", "Folder", "On the server: /out/statements", required=True),
         pattern("Files"),
         after_reading(),
-        Setting("quiet_seconds", "Seconds of rest", "A file that changed less than so long ago may still be growing and waits. Empty: 5.", whole=(0, 3_600)),
+        Setting(
+            "quiet_seconds",
+            "Seconds of rest",
+            "A file that changed less than so long ago may still be growing and waits. Empty: 5.",
+            whole=(0, 3_600),
+        ),
         Setting("timeout", "Patience in seconds", "For each step. Empty: 60.", whole=(1, 600)),
     )
 

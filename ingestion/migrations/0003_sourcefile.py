@@ -8,37 +8,63 @@ import payos.kernel.ids
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('ingestion', '0002_payments'),
-        ('partners', '0001_initial'),
+        ("ingestion", "0002_payments"),
+        ("partners", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='SourceFile',
+            name="SourceFile",
             fields=[
-                ('id', models.UUIDField(default=payos.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(default=payos.kernel.clock.now, editable=False)),
-                ('livemode', models.BooleanField(default=False, editable=False)),
-                ('name', models.CharField(max_length=200)),
-                ('sha256', models.CharField(max_length=64)),
-                ('size', models.BigIntegerField()),
-                ('came_by', models.CharField(default='upload', help_text="upload, api, or the connector's name", max_length=60)),
-                ('format', models.CharField(blank=True, default='', help_text='Forced by an operator; empty: found by looking.', max_length=40)),
-                ('profile', models.JSONField(blank=True, null=True)),
-                ('facts', models.JSONField(blank=True, default=dict, help_text='What was made of it.')),
-                ('times_seen', models.PositiveIntegerField(default=1)),
-                ('processed_at', models.DateTimeField(null=True)),
-                ('state', models.CharField(choices=[('received', 'Received'), ('processed', 'Processed'), ('flagged', 'Flagged'), ('quarantined', 'Quarantined')], default='received', max_length=12)),
-                ('partner', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='partners.partner')),
+                ("id", models.UUIDField(default=payos.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                ("created_at", models.DateTimeField(default=payos.kernel.clock.now, editable=False)),
+                ("livemode", models.BooleanField(default=False, editable=False)),
+                ("name", models.CharField(max_length=200)),
+                ("sha256", models.CharField(max_length=64)),
+                ("size", models.BigIntegerField()),
+                ("came_by", models.CharField(default="upload", help_text="upload, api, or the connector's name", max_length=60)),
+                (
+                    "format",
+                    models.CharField(blank=True, default="", help_text="Forced by an operator; empty: found by looking.", max_length=40),
+                ),
+                ("profile", models.JSONField(blank=True, null=True)),
+                ("facts", models.JSONField(blank=True, default=dict, help_text="What was made of it.")),
+                ("times_seen", models.PositiveIntegerField(default=1)),
+                ("processed_at", models.DateTimeField(null=True)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("received", "Received"),
+                            ("processed", "Processed"),
+                            ("flagged", "Flagged"),
+                            ("quarantined", "Quarantined"),
+                        ],
+                        default="received",
+                        max_length=12,
+                    ),
+                ),
+                (
+                    "partner",
+                    models.ForeignKey(
+                        blank=True,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="partners.partner",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'file',
-                'ordering': ['-id'],
-                'permissions': [('work_file', 'May upload files and read them again')],
-                'default_permissions': ('view',),
-                'constraints': [models.UniqueConstraint(fields=('partner', 'livemode', 'sha256'), name='ingestion_file_once', nulls_distinct=False)],
+                "verbose_name": "file",
+                "ordering": ["-id"],
+                "permissions": [("work_file", "May upload files and read them again")],
+                "default_permissions": ("view",),
+                "constraints": [
+                    models.UniqueConstraint(fields=("partner", "livemode", "sha256"), name="ingestion_file_once", nulls_distinct=False)
+                ],
             },
         ),
     ]

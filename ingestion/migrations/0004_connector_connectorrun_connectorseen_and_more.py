@@ -8,84 +8,119 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('ingestion', '0003_sourcefile'),
-        ('partners', '0001_initial'),
+        ("ingestion", "0003_sourcefile"),
+        ("partners", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Connector',
+            name="Connector",
             fields=[
-                ('id', models.UUIDField(default=payos.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(default=payos.kernel.clock.now, editable=False)),
-                ('livemode', models.BooleanField(default=False, editable=False)),
-                ('name', models.CharField(max_length=60)),
-                ('kind', models.CharField(choices=[('folder', 'Folder'), ('sftp', 'SFTP'), ('imap', 'Mailbox'), ('http', 'HTTP')], max_length=10)),
-                ('config', models.JSONField(default=dict, help_text='Host, path, pattern and the like; no secrets.')),
-                ('secret', payos.kernel.crypto.EncryptedTextField(blank=True, default='', help_text='Password, key or token; shown to nobody.')),
-                ('format', models.CharField(blank=True, default='', help_text='Forced format; empty: found by looking.', max_length=40)),
-                ('profile', models.JSONField(blank=True, help_text='Mapping of columns, for CSV, XLSX and JSON.', null=True)),
-                ('every_minutes', models.PositiveIntegerField(default=60)),
-                ('alert_after', models.PositiveSmallIntegerField(default=3, help_text='Failures in a row before a case is opened.')),
-                ('active', models.BooleanField(default=True)),
-                ('checkpoint', models.JSONField(default=dict, editable=False)),
-                ('failures', models.PositiveIntegerField(default=0, editable=False)),
-                ('next_run_at', models.DateTimeField(blank=True, editable=False, null=True)),
-                ('last_run_at', models.DateTimeField(blank=True, editable=False, null=True)),
-                ('partner', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='partners.partner')),
+                ("id", models.UUIDField(default=payos.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                ("created_at", models.DateTimeField(default=payos.kernel.clock.now, editable=False)),
+                ("livemode", models.BooleanField(default=False, editable=False)),
+                ("name", models.CharField(max_length=60)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("folder", "Folder"), ("sftp", "SFTP"), ("imap", "Mailbox"), ("http", "HTTP")], max_length=10
+                    ),
+                ),
+                ("config", models.JSONField(default=dict, help_text="Host, path, pattern and the like; no secrets.")),
+                (
+                    "secret",
+                    payos.kernel.crypto.EncryptedTextField(blank=True, default="", help_text="Password, key or token; shown to nobody."),
+                ),
+                ("format", models.CharField(blank=True, default="", help_text="Forced format; empty: found by looking.", max_length=40)),
+                ("profile", models.JSONField(blank=True, help_text="Mapping of columns, for CSV, XLSX and JSON.", null=True)),
+                ("every_minutes", models.PositiveIntegerField(default=60)),
+                ("alert_after", models.PositiveSmallIntegerField(default=3, help_text="Failures in a row before a case is opened.")),
+                ("active", models.BooleanField(default=True)),
+                ("checkpoint", models.JSONField(default=dict, editable=False)),
+                ("failures", models.PositiveIntegerField(default=0, editable=False)),
+                ("next_run_at", models.DateTimeField(blank=True, editable=False, null=True)),
+                ("last_run_at", models.DateTimeField(blank=True, editable=False, null=True)),
+                (
+                    "partner",
+                    models.ForeignKey(
+                        blank=True,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="partners.partner",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['name'],
-                'permissions': [('work_connector', 'May test and run connectors')],
-                'default_permissions': ('add', 'change', 'view'),
+                "ordering": ["name"],
+                "permissions": [("work_connector", "May test and run connectors")],
+                "default_permissions": ("add", "change", "view"),
             },
         ),
         migrations.CreateModel(
-            name='ConnectorRun',
+            name="ConnectorRun",
             fields=[
-                ('id', models.UUIDField(default=payos.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(default=payos.kernel.clock.now, editable=False)),
-                ('livemode', models.BooleanField(default=False, editable=False)),
-                ('started_at', models.DateTimeField()),
-                ('finished_at', models.DateTimeField()),
-                ('found', models.IntegerField(default=0)),
-                ('fresh', models.IntegerField(default=0)),
-                ('quarantined', models.IntegerField(default=0)),
-                ('error', models.TextField(blank=True, default='')),
-                ('connector', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='runs', to='ingestion.connector')),
-                ('partner', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='partners.partner')),
+                ("id", models.UUIDField(default=payos.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                ("created_at", models.DateTimeField(default=payos.kernel.clock.now, editable=False)),
+                ("livemode", models.BooleanField(default=False, editable=False)),
+                ("started_at", models.DateTimeField()),
+                ("finished_at", models.DateTimeField()),
+                ("found", models.IntegerField(default=0)),
+                ("fresh", models.IntegerField(default=0)),
+                ("quarantined", models.IntegerField(default=0)),
+                ("error", models.TextField(blank=True, default="")),
+                (
+                    "connector",
+                    models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="runs", to="ingestion.connector"),
+                ),
+                (
+                    "partner",
+                    models.ForeignKey(
+                        blank=True,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="partners.partner",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'connector run',
-                'ordering': ['-id'],
-                'default_permissions': ('view',),
+                "verbose_name": "connector run",
+                "ordering": ["-id"],
+                "default_permissions": ("view",),
             },
         ),
         migrations.CreateModel(
-            name='ConnectorSeen',
+            name="ConnectorSeen",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('partner_id', models.UUIDField(null=True)),
-                ('key', models.CharField(max_length=300)),
-                ('version', models.CharField(max_length=120)),
-                ('connector', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='seen', to='ingestion.connector')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("partner_id", models.UUIDField(null=True)),
+                ("key", models.CharField(max_length=300)),
+                ("version", models.CharField(max_length=120)),
+                (
+                    "connector",
+                    models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="seen", to="ingestion.connector"),
+                ),
             ],
             options={
-                'default_permissions': (),
+                "default_permissions": (),
             },
         ),
         migrations.AddConstraint(
-            model_name='connector',
-            constraint=models.UniqueConstraint(fields=('partner', 'livemode', 'name'), name='ingestion_connector_once', nulls_distinct=False),
+            model_name="connector",
+            constraint=models.UniqueConstraint(
+                fields=("partner", "livemode", "name"), name="ingestion_connector_once", nulls_distinct=False
+            ),
         ),
         migrations.AddIndex(
-            model_name='connectorrun',
-            index=models.Index(fields=['connector', '-id'], name='ingestion_conrun'),
+            model_name="connectorrun",
+            index=models.Index(fields=["connector", "-id"], name="ingestion_conrun"),
         ),
         migrations.AddConstraint(
-            model_name='connectorseen',
-            constraint=models.UniqueConstraint(fields=('connector', 'key', 'version'), name='ingestion_seen_once'),
+            model_name="connectorseen",
+            constraint=models.UniqueConstraint(fields=("connector", "key", "version"), name="ingestion_seen_once"),
         ),
     ]

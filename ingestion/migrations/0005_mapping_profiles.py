@@ -7,48 +7,80 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('ingestion', '0004_connector_connectorrun_connectorseen_and_more'),
-        ('partners', '0001_initial'),
+        ("ingestion", "0004_connector_connectorrun_connectorseen_and_more"),
+        ("partners", "0001_initial"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='connector',
-            name='profile_name',
-            field=models.CharField(blank=True, default='', help_text='For CSV, XLSX and JSON: a mapping profile by its name; its version of the day is used.', max_length=60, verbose_name='mapping profile'),
+            model_name="connector",
+            name="profile_name",
+            field=models.CharField(
+                blank=True,
+                default="",
+                help_text="For CSV, XLSX and JSON: a mapping profile by its name; its version of the day is used.",
+                max_length=60,
+                verbose_name="mapping profile",
+            ),
         ),
         migrations.AlterField(
-            model_name='connector',
-            name='profile',
-            field=models.JSONField(blank=True, editable=False, help_text='A mapping from before profiles had names; used where none is named.', null=True),
+            model_name="connector",
+            name="profile",
+            field=models.JSONField(
+                blank=True, editable=False, help_text="A mapping from before profiles had names; used where none is named.", null=True
+            ),
         ),
         migrations.AlterField(
-            model_name='sourcefile',
-            name='profile',
-            field=models.JSONField(blank=True, help_text='The mapping profile it is read with, as it was then.', null=True),
+            model_name="sourcefile",
+            name="profile",
+            field=models.JSONField(blank=True, help_text="The mapping profile it is read with, as it was then.", null=True),
         ),
         migrations.CreateModel(
-            name='MappingProfile',
+            name="MappingProfile",
             fields=[
-                ('id', models.UUIDField(default=payos.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(default=payos.kernel.clock.now, editable=False)),
-                ('name', models.SlugField(help_text='What connectors, uploads and parse_file call it by.', max_length=60)),
-                ('version', models.PositiveIntegerField(default=1)),
-                ('kind', models.CharField(choices=[('csv', 'CSV or other delimited text'), ('xlsx', 'Excel workbook'), ('json', 'JSON or NDJSON')], default='csv', max_length=10)),
-                ('title', models.CharField(blank=True, default='', max_length=120)),
-                ('definition', models.JSONField(default=dict, help_text='The profile without its name and version.')),
-                ('note', models.CharField(blank=True, default='', help_text='Why this version was made.', max_length=300)),
-                ('current', models.BooleanField(default=True, help_text='The version that is used; older ones are kept.')),
-                ('active', models.BooleanField(default=True)),
-                ('partner', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='partners.partner')),
+                ("id", models.UUIDField(default=payos.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                ("created_at", models.DateTimeField(default=payos.kernel.clock.now, editable=False)),
+                ("name", models.SlugField(help_text="What connectors, uploads and parse_file call it by.", max_length=60)),
+                ("version", models.PositiveIntegerField(default=1)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("csv", "CSV or other delimited text"), ("xlsx", "Excel workbook"), ("json", "JSON or NDJSON")],
+                        default="csv",
+                        max_length=10,
+                    ),
+                ),
+                ("title", models.CharField(blank=True, default="", max_length=120)),
+                ("definition", models.JSONField(default=dict, help_text="The profile without its name and version.")),
+                ("note", models.CharField(blank=True, default="", help_text="Why this version was made.", max_length=300)),
+                ("current", models.BooleanField(default=True, help_text="The version that is used; older ones are kept.")),
+                ("active", models.BooleanField(default=True)),
+                (
+                    "partner",
+                    models.ForeignKey(
+                        blank=True,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="partners.partner",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'mapping profile',
-                'ordering': ['name', '-version'],
-                'default_permissions': ('add', 'change', 'view'),
-                'constraints': [models.UniqueConstraint(fields=('partner', 'name', 'version'), name='ingestion_profile_once', nulls_distinct=False), models.UniqueConstraint(condition=models.Q(('current', True)), fields=('partner', 'name'), name='ingestion_profile_current', nulls_distinct=False)],
+                "verbose_name": "mapping profile",
+                "ordering": ["name", "-version"],
+                "default_permissions": ("add", "change", "view"),
+                "constraints": [
+                    models.UniqueConstraint(fields=("partner", "name", "version"), name="ingestion_profile_once", nulls_distinct=False),
+                    models.UniqueConstraint(
+                        condition=models.Q(("current", True)),
+                        fields=("partner", "name"),
+                        name="ingestion_profile_current",
+                        nulls_distinct=False,
+                    ),
+                ],
             },
         ),
     ]

@@ -24,7 +24,12 @@ def name_them(apps, schema_editor):
         if same is None:
             kind = "json" if data.get("records") else "xlsx" if connector.format in {"xls", "xlsx"} else "csv"
             profiles.create(
-                partner_id=connector.partner_id, name=name, kind=kind, title=title, definition=data, note=f"from the connector {connector.name}"[:300]
+                partner_id=connector.partner_id,
+                name=name,
+                kind=kind,
+                title=title,
+                definition=data,
+                note=f"from the connector {connector.name}"[:300],
             )
         connectors.filter(pk=connector.pk).update(profile_name=name)
 

@@ -4,23 +4,22 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('ingestion', '0007_record_together'),
+        ("ingestion", "0007_record_together"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='WebhookLatency',
+            name="WebhookLatency",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('minute', models.DateTimeField()),
-                ('at_most_ms', models.PositiveIntegerField(help_text='Upper bound of the bucket; the last one has none.')),
-                ('count', models.BigIntegerField(default=0)),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("minute", models.DateTimeField()),
+                ("at_most_ms", models.PositiveIntegerField(help_text="Upper bound of the bucket; the last one has none.")),
+                ("count", models.BigIntegerField(default=0)),
             ],
             options={
-                'default_permissions': (),
-                'constraints': [models.UniqueConstraint(fields=('minute', 'at_most_ms'), name='ingestion_latency_once')],
+                "default_permissions": (),
+                "constraints": [models.UniqueConstraint(fields=("minute", "at_most_ms"), name="ingestion_latency_once")],
             },
         ),
     ]

@@ -18,9 +18,15 @@ class Connector(OptionalTenantModel):
     secret = EncryptedTextField(blank=True, default="", help_text="Password, key or token; shown to nobody.")
     format = models.CharField(max_length=40, blank=True, default="", help_text="Forced format; empty: found by looking.")
     profile_name = models.CharField(
-        "mapping profile", max_length=60, blank=True, default="", help_text="For CSV, XLSX and JSON: a mapping profile by its name; its version of the day is used."
+        "mapping profile",
+        max_length=60,
+        blank=True,
+        default="",
+        help_text="For CSV, XLSX and JSON: a mapping profile by its name; its version of the day is used.",
     )
-    profile = models.JSONField(null=True, blank=True, editable=False, help_text="A mapping from before profiles had names; used where none is named.")
+    profile = models.JSONField(
+        null=True, blank=True, editable=False, help_text="A mapping from before profiles had names; used where none is named."
+    )
     every_minutes = models.PositiveIntegerField(default=60)
     alert_after = models.PositiveSmallIntegerField(default=3, help_text="Failures in a row before a case is opened.")
     active = models.BooleanField(default=True)

@@ -87,9 +87,7 @@ class PaymentReference(models.Model):
     class Meta:
         default_permissions = ()
         constraints = [
-            models.UniqueConstraint(
-                fields=["partner_id", "livemode", "source", "reference_number"], name="ingestion_reference_once"
-            )
+            models.UniqueConstraint(fields=["partner_id", "livemode", "source", "reference_number"], name="ingestion_reference_once")
         ]
 
     def __str__(self) -> str:

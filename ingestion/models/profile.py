@@ -17,9 +17,7 @@ class MappingProfile(BaseModel):
     rls = "partner_id"
     audit = "all"
 
-    partner = models.ForeignKey(
-        "partners.Partner", on_delete=models.PROTECT, related_name="+", null=True, blank=True, db_index=False
-    )
+    partner = models.ForeignKey("partners.Partner", on_delete=models.PROTECT, related_name="+", null=True, blank=True, db_index=False)
     name = models.SlugField(max_length=60, help_text="What connectors, uploads and parse_file call it by.")
     version = models.PositiveIntegerField(default=1)
     kind = models.CharField(max_length=10, choices=KINDS, default="csv")

@@ -86,7 +86,9 @@ class WebhookStat(models.Model):
 
     class Meta:
         default_permissions = ()
-        constraints = [models.UniqueConstraint(fields=["day", "partner_id", "source", "outcome"], name="ingestion_stat_once", nulls_distinct=False)]
+        constraints = [
+            models.UniqueConstraint(fields=["day", "partner_id", "source", "outcome"], name="ingestion_stat_once", nulls_distinct=False)
+        ]
 
     def __str__(self) -> str:
         return f"{self.day} {self.source} {self.outcome}"

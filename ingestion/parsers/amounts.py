@@ -45,9 +45,7 @@ def scale(sign: str, whole: str, fraction: str, places: int) -> int:
     """Minor units from the parts of a decimal number."""
     if len(fraction) > places:
         if fraction[places:].strip("0"):
-            raise AmountError(
-                f"{sign}{whole}.{fraction} has more decimal places than the currency ({places}); it is not rounded"
-            )
+            raise AmountError(f"{sign}{whole}.{fraction} has more decimal places than the currency ({places}); it is not rounded")
         fraction = fraction[:places]
     digits = whole + fraction + "0" * (places - len(fraction))
     if len(digits) > 18:

@@ -101,7 +101,9 @@ class Entries:
         booking_date = date_iso(booked) if booked else None
         value_date = date_iso(value) if value else None
         if amount < 0:
-            self.flags.append(Flag(f"entry {self.number}", "negative_amount", f"{amount_text[:40]}: the standard has no sign here; read as money out"))
+            self.flags.append(
+                Flag(f"entry {self.number}", "negative_amount", f"{amount_text[:40]}: the standard has no sign here; read as money out")
+            )
         return Line(amount if credit or amount < 0 else -amount, currency, value_date or booking_date, booking_date, references, party,
                     info, code, raw, self.number, account, details,
                     {"status": status} if status and status != "BOOK" else None)  # fmt: skip
@@ -121,5 +123,7 @@ class Entries:
                     self.flags.append(Flag(f"entry {self.number}", "detail_amount", str(error)))
             references: dict[str, str] = {}
             _references(item, references)
-            details.append(Detail(amount, own_currency, references, _party(item, own)[0], " ".join(item.get("text", ())) or item.get("info", "")))
+            details.append(
+                Detail(amount, own_currency, references, _party(item, own)[0], " ".join(item.get("text", ())) or item.get("info", ""))
+            )
         return details

@@ -236,7 +236,12 @@ class Machine:
         idle = 0
         problem = ""
         for number, piece in enumerate(self._pieces()):
-            if self.usual and (b"<!" in piece or piece.find(b"<?", 0 if number else 5) >= 0 or b"]]>" in piece or len(piece.translate(None, _CONTROL)) != len(piece)):
+            if self.usual and (
+                b"<!" in piece
+                or piece.find(b"<?", 0 if number else 5) >= 0
+                or b"]]>" in piece
+                or len(piece.translate(None, _CONTROL)) != len(piece)
+            ):
                 self.usual = False  # the XML parser reads everything from here on
             problem = self._by_shape(piece) if self.usual else self._by_parser(piece)
             idle = 0 if items else idle + len(piece)
@@ -365,7 +370,9 @@ class Machine:
             codec = "utf-8"
         if codec not in ("utf-8", "ascii"):
             # A multi-byte declaration on single-byte content would not have been readable up to here.
-            decoder = codecs.getincrementaldecoder("utf-8" if codec.startswith("utf-16") and not skip and b"\0" not in data[:8] else codec)("replace")
+            decoder = codecs.getincrementaldecoder("utf-8" if codec.startswith("utf-16") and not skip and b"\0" not in data[:8] else codec)(
+                "replace"
+            )
             while data:
                 text = decoder.decode(data)
                 yield text.encode("utf-8", "replace")

@@ -26,7 +26,9 @@ MAX_DEPTH = 150
 RAW_LIMIT = 16_000
 
 _TAGS = re.compile(r"<([^<>]*)>")
-_TAG = re.compile(r"""/?([A-Za-z_][\w.\-]*(?::[A-Za-z_][\w.\-]*)?)((?:\s+[A-Za-z_][\w.\-]*(?::[\w.\-]+)?\s*=\s*(?:"[^"&]*"|'[^'&]*'))*)\s*/?\Z""")
+_TAG = re.compile(
+    r"""/?([A-Za-z_][\w.\-]*(?::[A-Za-z_][\w.\-]*)?)((?:\s+[A-Za-z_][\w.\-]*(?::[\w.\-]+)?\s*=\s*(?:"[^"&]*"|'[^'&]*'))*)\s*/?\Z"""
+)
 _ATTRIBUTE = re.compile(r"""([\w.\-:]+)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
 _PREFIXED = re.compile(r"\s(?!xmlns)[\w.\-]+:")
 

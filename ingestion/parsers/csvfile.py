@@ -203,7 +203,12 @@ class _Source:
             return None
         cells = marked.split(between)
         count, rest = divmod(len(cells) + 1, width + 1)
-        if rest or cells[width :: width + 1].count("\n") != count - 1 or text.count("\n") != count - 1 or (quotes and quotes != 2 * count * width):
+        if (
+            rest
+            or cells[width :: width + 1].count("\n") != count - 1
+            or text.count("\n") != count - 1
+            or (quotes and quotes != 2 * count * width)
+        ):
             return None
         if not quotes:
             raw = text.replace(between, "\t").split("\n")

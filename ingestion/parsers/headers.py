@@ -110,7 +110,26 @@ REFERENCES: dict[str, tuple[str, ...]] = {
 
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
 #: Words that make a header an amount where no column is named exactly so.
-_AMOUNT = ("amount", "betrag", "bedrag", "montant", "importe", "importo", "kwota", "castka", "belopp", "belob", "valor", "tutari", "сумма", "金额", "金額", "iznos", "suma", "quantia")
+_AMOUNT = (
+    "amount",
+    "betrag",
+    "bedrag",
+    "montant",
+    "importe",
+    "importo",
+    "kwota",
+    "castka",
+    "belopp",
+    "belob",
+    "valor",
+    "tutari",
+    "сумма",
+    "金额",
+    "金額",
+    "iznos",
+    "suma",
+    "quantia",
+)
 _NOT_THE_AMOUNT = frozenset(("original", "orig", "foreign", "fee", "tax", "local", "oorspr", "puvodni", "fecha", "data", "date", "id"))
 _DATES = frozenset(("date", "datum", "fecha", "data", "dato", "tarih", "tarihi", "дата", "日期", "kuupaev"))
 
@@ -171,7 +190,12 @@ def _settle(columns: dict[str, int], names: list[str]) -> None:
         # "Débit euros", "Credit (KES)", "Withdrawal Amt": the first word decides.
         for index, name in enumerate(names):
             for side in ("credit", "debit"):
-                if name.split()[:1] and name.split()[0] in WORDS[side] and side not in columns and not any(mark in name.split() for mark in ("card", "limit", "interest", "note", "type")):
+                if (
+                    name.split()[:1]
+                    and name.split()[0] in WORDS[side]
+                    and side not in columns
+                    and not any(mark in name.split() for mark in ("card", "limit", "interest", "note", "type"))
+                ):
                     columns[side] = index
         if not known and len({"credit", "debit"} & columns.keys()) == 1:
             columns.pop("credit", None)
@@ -191,7 +215,12 @@ def _settle(columns: dict[str, int], names: list[str]) -> None:
     if "balance" not in columns:
         for index, name in enumerate(names):
             words = name.split()
-            if words and words[0] in ("saldo", "balance", "solde") and len(words) < 4 and not {"id", "transaction", "confirmed", "type"} & set(words):
+            if (
+                words
+                and words[0] in ("saldo", "balance", "solde")
+                and len(words) < 4
+                and not {"id", "transaction", "confirmed", "type"} & set(words)
+            ):
                 columns["balance"] = index
                 break
     if "counterparty" in columns and columns.get("account") == columns["counterparty"] + 1:

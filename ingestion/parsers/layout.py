@@ -39,7 +39,9 @@ _PREAMBLE_ACCOUNT = re.compile(
 )
 _A_DATE = re.compile(r"\d{1,2}[./-]\d{1,2}[./-]\d{2,4}")
 #: Words of banks in countries that write the day first, in headers that are English all the same.
-_DAY_FIRST = frozenset(("sort code", "paid in", "paid out", "money in", "money out", "narration", "cheque number", "cheque no", "chq ref number", "iban"))
+_DAY_FIRST = frozenset(
+    ("sort code", "paid in", "paid out", "money in", "money out", "narration", "cheque number", "cheque no", "chq ref number", "iban")
+)
 
 
 @dataclass
@@ -144,7 +146,9 @@ def _by_profile(sample: list[list[str]], profile: Profile) -> Layout:
             columns[name] = at
     if not needed & columns.keys():
         raise Unreadable(f"the header has no amount column of profile {profile.name!r}: it has {', '.join(names)[:200]}")
-    layout = Layout(index, names, columns, references, descriptions, Numbers(), Dates(), profile, profile.currency, profile.account, computed=made)
+    layout = Layout(
+        index, names, columns, references, descriptions, Numbers(), Dates(), profile, profile.currency, profile.account, computed=made
+    )
     _settle(layout, sample, profile.delimiter)
     return layout
 
@@ -186,9 +190,7 @@ def _headerless(sample: list[list[str]]) -> Layout:
         ):
             amount_at = column
     if date_at < 0 or (amount_at < 0 and not sides):
-        raise Unreadable(
-            "no header with a date and an amount was recognised, nor columns that hold them: give a mapping profile"
-        )
+        raise Unreadable("no header with a date and an amount was recognised, nor columns that hold them: give a mapping profile")
     names = [str(number) for number in range(width)]
     first = next((index for index, row in enumerate(sample) if date_at < len(row) and is_date(row[date_at])), 0)
     text_at = [
@@ -207,7 +209,11 @@ def _two_sides(rows: list[list[str]], width: int) -> dict[str, int]:
     def side(column: int) -> list[bool] | None:
         cells = [row[column] if column < len(row) else "" for row in rows]
         filled = [cell for cell in cells if cell]
-        good = filled and all(is_amount(cell) and cell[0] not in "-+" for cell in filled) and any("." in cell or "," in cell for cell in filled)
+        good = (
+            filled
+            and all(is_amount(cell) and cell[0] not in "-+" for cell in filled)
+            and any("." in cell or "," in cell for cell in filled)
+        )
         return [bool(cell) for cell in cells] if good and len(filled) < len(cells) else None
 
     for left in range(width - 2):
@@ -221,7 +227,9 @@ def _two_sides(rows: list[list[str]], width: int) -> dict[str, int]:
                 continue
             try:
                 balances = [numbers.read(row[at], 6) for row in rows]
-                moved = [numbers.read(row[left], 6) if has else -numbers.read(row[left + 1], 6) for row, has in zip(rows, first, strict=True)]
+                moved = [
+                    numbers.read(row[left], 6) if has else -numbers.read(row[left + 1], 6) for row, has in zip(rows, first, strict=True)
+                ]
             except AmountError:
                 continue
             steps = [after - before for before, after in zip(balances, balances[1:], strict=False)]

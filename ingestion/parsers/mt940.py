@@ -55,6 +55,8 @@ from ingestion.parsers.textio import LineBlocks
 
 VERSION = "3"
 __all__ = ["VERSION", "parse", "sniff"]
+
+
 def parse(file: BinaryIO) -> Events:
     """Events of an MT940 or MT942 file."""
     return _Reader(file).events()

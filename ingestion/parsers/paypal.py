@@ -174,7 +174,12 @@ def _line(row: list[str], columns: dict[str, int], number: int, raw: str) -> Lin
     day = date_iso(get("transaction completion date").replace("/", "-"))
     begun = date_iso(get("transaction initiation date").replace("/", "-"))
     references = {}
-    for kind, name in (("id", "transaction id"), ("customer", "invoice id"), ("related", "paypal reference id"), ("custom", "custom field")):
+    for kind, name in (
+        ("id", "transaction id"),
+        ("customer", "invoice id"),
+        ("related", "paypal reference id"),
+        ("custom", "custom field"),
+    ):
         text = get(name)
         if text and not text.startswith("*"):
             references[kind] = text

@@ -176,7 +176,15 @@ REVOLUT_BUSINESS = Profile(
 PROFILES = (*PROFILES, REVOLUT, REVOLUT_BUSINESS, ADYEN_ACCOUNTING, STRIPE_PAYMENTS, STRIPE_PAYOUTS)
 
 #: What an operator may force: the processor, whichever of its reports it is.
-FAMILIES = {"stripe": "stripe", "adyen": "adyen", "paypal": "paypal", "mpesa": "mpesa", "m-pesa": "mpesa", "square": "square", "psp-other": ""}
+FAMILIES = {
+    "stripe": "stripe",
+    "adyen": "adyen",
+    "paypal": "paypal",
+    "mpesa": "mpesa",
+    "m-pesa": "mpesa",
+    "square": "square",
+    "psp-other": "",
+}
 
 
 def recognise_rows(rows: Sequence[Sequence[object]], family: str = "") -> Profile | None:

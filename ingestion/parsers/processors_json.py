@@ -21,7 +21,9 @@ STRIPE_OBJECT_JSON = Profile(
              "description": ("description",), "status": ("status",)},
     references={"id": ("id",), "charge": ("charge",), "transaction": ("balance_transaction",)}, decimal=".",
 )  # fmt: skip
-STRIPE_OUT_JSON = Profile.from_dict({**STRIPE_OBJECT_JSON.as_dict(), "name": "stripe_payouts", "title": "Stripe: payouts and refunds of the API", "negate": True})
+STRIPE_OUT_JSON = Profile.from_dict(
+    {**STRIPE_OBJECT_JSON.as_dict(), "name": "stripe_payouts", "title": "Stripe: payouts and refunds of the API", "negate": True}
+)
 SQUARE_PAYOUT = Profile(
     name="square_payouts_api", title="Square: payouts of the API", minor_units=True, negate=True, decimal=".",
     columns={"booking_date": ("created_at",), "value_date": ("arrival_date", "created_at"), "currency": ("amount_money.currency", "amount_money.currency_code"),
@@ -63,7 +65,17 @@ PAYPAL_TRANSACTIONS = Profile(
                 "custom": ("transaction_info.custom_field",)},
     amount_terms=((1, "gross"), (1, "fee")), unique="id",
 )  # fmt: skip
-JSON_PROFILES = (STRIPE_JSON, STRIPE_OBJECT_JSON, STRIPE_OUT_JSON, SQUARE_PAYOUT, SQUARE_ENTRIES, PAYPAL_TRANSACTIONS, MPESA_CALLBACK, MPESA_RESULT, MPESA_CONFIRMATION)
+JSON_PROFILES = (
+    STRIPE_JSON,
+    STRIPE_OBJECT_JSON,
+    STRIPE_OUT_JSON,
+    SQUARE_PAYOUT,
+    SQUARE_ENTRIES,
+    PAYPAL_TRANSACTIONS,
+    MPESA_CALLBACK,
+    MPESA_RESULT,
+    MPESA_CONFIRMATION,
+)
 
 
 def recognise_json(document: Any) -> tuple[list[Any], Profile | None, str] | None:
@@ -84,7 +96,11 @@ def recognise_json(document: Any) -> tuple[list[Any], Profile | None, str] | Non
         if isinstance(entries, list) and entries and all(isinstance(item, dict) and "net_amount_money" in item for item in entries):
             return entries, SQUARE_ENTRIES, ""
         details = document.get("transaction_details")
-        if isinstance(details, list) and details and all(isinstance(item, dict) and isinstance(item.get("transaction_info"), dict) for item in details):
+        if (
+            isinstance(details, list)
+            and details
+            and all(isinstance(item, dict) and isinstance(item.get("transaction_info"), dict) for item in details)
+        ):
             return [{**item, "account_number": document.get("account_number", "")} for item in details], PAYPAL_TRANSACTIONS, ""
         payouts = document.get("payouts")
         if isinstance(payouts, list) and payouts and all(isinstance(item, dict) and "amount_money" in item for item in payouts):
@@ -109,11 +125,20 @@ def recognise_json(document: Any) -> tuple[list[Any], Profile | None, str] | Non
         return records, STRIPE_OBJECT_JSON, ""
     if kinds == {"dispute"} and all(isinstance(record.get("balance_transactions"), list) for record in records):
         # The inner objects may leave the date to the dispute around them.
-        inner = [{"created": record.get("created"), **item} for record in records for item in record["balance_transactions"] if isinstance(item, dict)]
+        inner = [
+            {"created": record.get("created"), **item}
+            for record in records
+            for item in record["balance_transactions"]
+            if isinstance(item, dict)
+        ]
         return (inner, STRIPE_JSON, "") if inner else ([], None, "a dispute that has moved no money yet")
     if kinds and all(isinstance(kind, str) for kind in kinds) and all(isinstance(record, dict) and "id" in record for record in records):
         return [], None, f"{', '.join(sorted(map(str, kinds)))[:100]}: no movement of a balance"
-    if kinds and kinds <= {None} and all(isinstance(record, dict) and "TransID" in record and "TransAmount" in record for record in records):
+    if (
+        kinds
+        and kinds <= {None}
+        and all(isinstance(record, dict) and "TransID" in record and "TransAmount" in record for record in records)
+    ):
         return records, MPESA_CONFIRMATION, ""
     return None
 

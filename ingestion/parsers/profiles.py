@@ -98,7 +98,9 @@ class Profile:
                 if datetime.strptime(sample, self.date_format).date() != date(2026, 11, 21):  # noqa: DTZ007 - a date as written, no instant
                     raise ValueError
             except ValueError:
-                raise ProfileError(f"profile {self.name}: the date format {self.date_format!r} does not name day, month and year, as in %d.%m.%Y") from None
+                raise ProfileError(
+                    f"profile {self.name}: the date format {self.date_format!r} does not name day, month and year, as in %d.%m.%Y"
+                ) from None
         if self.header_row is not None and not 0 <= self.header_row <= MAX_HEADER_ROW:
             raise ProfileError(f"profile {self.name}: the header is one of the first {MAX_HEADER_ROW + 1} rows")
         if self.encoding:

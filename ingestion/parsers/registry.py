@@ -153,9 +153,7 @@ def open_file(
     return Parsed(chosen.name, chosen.version, _guard(events), mapping.name if mapping else "")
 
 
-def parse(
-    source: str | os.PathLike[str] | BinaryIO, format: str | None = None, profile: Profile | dict[str, Any] | None = None
-) -> Events:
+def parse(source: str | os.PathLike[str] | BinaryIO, format: str | None = None, profile: Profile | dict[str, Any] | None = None) -> Events:
     """The events of a file. Raises `Unreadable` where nothing in it can be read."""
     yield from open_file(source, format, profile).events
 

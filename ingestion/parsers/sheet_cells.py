@@ -25,7 +25,6 @@ _CLOSING = {"V": "</v></c>", "S": "</v></c>", "T": "</v></c>", "I": "</t></is></
 _LAST = frozenset("123456789")
 
 
-
 class Strings:
     """The shared strings of a workbook by their number as text, made once it is asked for."""
 
@@ -68,15 +67,7 @@ class Column:
         known = self.known_shown
         if self.group.marked:
             return [
-                (
-                    ""
-                    if not text
-                    else known[text[1:]]
-                    if text[1:] in known
-                    else number_text(float(text[1:]))
-                    if self.number
-                    else text[1:]
-                )
+                ("" if not text else known[text[1:]] if text[1:] in known else number_text(float(text[1:])) if self.number else text[1:])
                 for text in texts
             ]
         if self.number and not known:
@@ -97,9 +88,7 @@ class Column:
     def known_shown(self) -> dict[str, str]:
         """The texts whose value is not the text itself, as a person sees them."""
         return (
-            cast(dict[str, str], self.known)
-            if self.group.kind == "S"
-            else {text: cell_text(value) for text, value in self.known.items()}
+            cast(dict[str, str], self.known) if self.group.kind == "S" else {text: cell_text(value) for text, value in self.known.items()}
         )
 
 
@@ -174,18 +163,13 @@ class Sheet:
                 continue
             made = self._wide(
                 len(numbers),
-                (
-                    (column.group.column, self._texts(column, texts, column.group.column in points))
-                    for column, texts in block
-                ),
+                ((column.group.column, self._texts(column, texts, column.group.column in points)) for column, texts in block),
             )
             yield Block(numbers, columns=made).after(after)
 
     def _texts(self, column: Column, texts: Texts, point: bool) -> Texts:
         if point:
-            return [
-                cell.translate(_TO_POINT) if type(cell) is str else cell_text(cell) for cell in column.values(texts)
-            ]
+            return [cell.translate(_TO_POINT) if type(cell) is str else cell_text(cell) for cell in column.values(texts)]
         return column.shown(texts)
 
     def _wide(self, count: int, columns: Iterable[tuple[int, Sequence[Any]]]) -> list[Sequence[Any]]:
@@ -195,10 +179,5 @@ class Sheet:
             if at >= self.width:
                 continue  # a column of which no cell is there
             before = made[at]
-            made[at] = (
-                values
-                if before is None
-                else [one if one != "" else other for one, other in zip(before, values, strict=True)]
-            )
+            made[at] = values if before is None else [one if one != "" else other for one, other in zip(before, values, strict=True)]
         return [column if column is not None else [""] * count for column in made]
-

@@ -30,9 +30,7 @@ MAX_HELD = 6_000_000
 SHORT = 8
 ALONE = 3
 
-_HEAD = re.compile(
-    r'\s*(?:<\?xml version="1\.0"(?: encoding="(?i:utf-8)")?(?: standalone="(?:yes|no)")?\s*\?>\s*)?<worksheet[\s>]'
-)
+_HEAD = re.compile(r'\s*(?:<\?xml version="1\.0"(?: encoding="(?i:utf-8)")?(?: standalone="(?:yes|no)")?\s*\?>\s*)?<worksheet[\s>]')
 _OPEN = "<sheetData>"
 _CLOSE = "</sheetData>"
 _ROW = re.compile(r'\s*<row r="(\d{1,7})"[^<>/]*>')
@@ -155,14 +153,7 @@ class SheetReader:
                 self.fail("no rows near the beginning")
             return None
         head = self.text[:at].removeprefix("\ufeff")
-        if (
-            not _HEAD.match(head)
-            or "<!" in head
-            or "<row" in head
-            or "<c " in head
-            or "<sheetData" in head
-            or head.count("<?") > 1
-        ):
+        if not _HEAD.match(head) or "<!" in head or "<row" in head or "<c " in head or "<sheetData" in head or head.count("<?") > 1:
             return self.fail("an unusual beginning")
         self.text = self.text[at + len(_OPEN) :]
         self.state = "rows"
@@ -281,12 +272,7 @@ def _take_apart(row: str) -> Shape | str:
         gap, attributes, empty, value, nothing, inline = cell.groups()
         named = dict(_ATTRIBUTE.findall(attributes))
         place = _PLACE.match(named.get("r", ""))
-        if (
-            place is None
-            or place[2] != number
-            or not named.keys() <= {"r", "s", "t"}
-            or attributes.count("=") != len(named)
-        ):
+        if place is None or place[2] != number or not named.keys() <= {"r", "s", "t"} or attributes.count("=") != len(named):
             return "an unusual cell"
         column = _number(place[1])
         if column <= last or column >= MAX_COLUMNS:

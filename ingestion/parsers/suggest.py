@@ -74,7 +74,13 @@ def _json(file: BinaryIO, head: bytes) -> Profile:
     names = list(dict.fromkeys(name for record in flat for name in record))
     rows = [[jsonfile.words(name.rsplit(".", 1)[-1]) for name in names], *([record.get(name, "") for name in names] for record in flat)]
     profile = _of_rows(rows, "", names)
-    amounts = [record[name] for record in flat for field in ("amount", "credit", "debit", "net") for name in profile.columns.get(field, ()) if name in record]
+    amounts = [
+        record[name]
+        for record in flat
+        for field in ("amount", "credit", "debit", "net")
+        for name in profile.columns.get(field, ())
+        if name in record
+    ]
     whole = bool(amounts) and not any("." in text or "," in text for text in amounts)
     return replace(profile, records=path, minor_units=whole, header_row=None)
 
@@ -89,7 +95,9 @@ def _of_rows(rows: Sequence[Sequence[str]], delimiter: str, names: Sequence[str]
 
 
 def _profile(layout: Layout, names: Sequence[str]) -> Profile:
-    columns: dict[str, tuple[str, ...]] = {field: (names[at],) for field, at in sorted(layout.columns.items()) if field != "description" and at < len(names)}
+    columns: dict[str, tuple[str, ...]] = {
+        field: (names[at],) for field, at in sorted(layout.columns.items()) if field != "description" and at < len(names)
+    }
     if layout.descriptions:
         columns["description"] = tuple(names[at] for at in layout.descriptions if at < len(names))
     return Profile(
@@ -113,8 +121,14 @@ def _by_shape(rows: Sequence[Sequence[str]], names: Sequence[str] | None) -> Pro
         columns: dict[str, Any] = {"booking_date": (header[dates[0]],), "amount": (header[pointed[0]],)}
         if len(dates) > 1:
             columns["value_date"] = (header[dates[1]],)
-        text = max((at for at in range(min(len(row), len(header))) if at not in dates and at not in amounts), key=lambda at: len(row[at]), default=None)
+        text = max(
+            (at for at in range(min(len(row), len(header))) if at not in dates and at not in amounts),
+            key=lambda at: len(row[at]),
+            default=None,
+        )
         if text is not None:
             columns["description"] = (header[text],)
-        return Profile(name="suggestion", columns=columns, has_header=bool(headed or names), header_row=index - 1 if headed and not names else None)
+        return Profile(
+            name="suggestion", columns=columns, has_header=bool(headed or names), header_row=index - 1 if headed and not names else None
+        )
     raise Unreadable("no row of the sample holds a date and an amount: is this the part of the file with the transactions?")

@@ -88,7 +88,9 @@ class Table:
         self.unique_at = layout.references.get(profile.unique) if profile and profile.unique else None
         self.minor_places = profile.minor_places if profile else {}
         self.plain_amount = None
-        if self.at_amount is not None and not (self.terms or self.at_direction is not None or self.at_credit is not None or self.at_debit is not None):
+        if self.at_amount is not None and not (
+            self.terms or self.at_direction is not None or self.at_credit is not None or self.at_debit is not None
+        ):
             self.plain_amount = self.at_amount
         self.extras = [(f"{name}_minor", at, True) for name in ("gross", "fee", "net", "balance") if (at := get(name)) is not None]
         self.extras += [(name, at, False) for name in ("payout", "status") if (at := get(name)) is not None]
@@ -360,7 +362,6 @@ class Table:
         if len(cells) == 1 and self.layout.width() > 2:
             return Flag(number, "note_row", clip(text, 200))
         return None
-
 
     def _has_amount(self, row: list[str]) -> bool:
         """Something stands where the movement would; a running balance is none."""

@@ -37,7 +37,13 @@ class Block:
 
     __slots__ = ("_columns", "_raw", "_rows", "numbers")
 
-    def __init__(self, numbers: Sequence[int], rows: list[list[str]] | None = None, columns: Sequence[Texts] | None = None, raw: list[str] | None = None) -> None:
+    def __init__(
+        self,
+        numbers: Sequence[int],
+        rows: list[list[str]] | None = None,
+        columns: Sequence[Texts] | None = None,
+        raw: list[str] | None = None,
+    ) -> None:
         self.numbers = numbers
         self._rows, self._columns, self._raw = rows, columns, raw
 
@@ -155,13 +161,10 @@ class Bulk:
     def _counted(self, columns: Sequence[Texts]) -> bool:
         """Every row is of a kind and a status that moved money."""
         table = self.table
-        if table.row_kinds and (
-            table.at_kind is None or not {kind.strip() for kind in set(columns[table.at_kind])} <= table.row_kinds
-        ):
+        if table.row_kinds and (table.at_kind is None or not {kind.strip() for kind in set(columns[table.at_kind])} <= table.row_kinds):
             return False
         return not table.settled or (
-            table.at_status is not None
-            and {status.strip().casefold() for status in set(columns[table.at_status])} <= table.settled
+            table.at_status is not None and {status.strip().casefold() for status in set(columns[table.at_status])} <= table.settled
         )
 
     def _days(self, columns: Sequence[Texts], at: int | None) -> list[date | None] | None:
@@ -195,7 +198,9 @@ class Bulk:
                     return _small(list(map(int, digits.split("\n"))))
                 fill = [_FILL[:count] for count in range(exponent, -1, -1)]
                 with suppress(IndexError):  # more places than the currency has: zeros, or an error
-                    return _small([int(whole + fraction + fill[len(fraction)]) for whole, _, fraction in [text.partition(mark) for text in texts]])
+                    return _small(
+                        [int(whole + fraction + fill[len(fraction)]) for whole, _, fraction in [text.partition(mark) for text in texts]]
+                    )
         read = numbers.read
         amounts = []
         for text in texts:
@@ -222,9 +227,7 @@ class Bulk:
             return map(str.strip, columns[places[0]])
         if not places:
             return repeat("")
-        return [
-            " ".join(filter(None, row)) for row in zip(*(map(str.strip, columns[at]) for at in places), strict=True)
-        ]
+        return [" ".join(filter(None, row)) for row in zip(*(map(str.strip, columns[at]) for at in places), strict=True)]
 
     @staticmethod
     def _texts(columns: Sequence[Texts], at: int | None) -> Iterable[str]:

@@ -57,7 +57,15 @@ def quick(table: Table) -> Quick | None:
     constants of ours go into it, never a text of the file or of a profile.
     """
     width = table.layout.width()
-    if table.plain_amount is None or table.row_kinds or table.settled or table.numbers.whole or not table.dated or table.need > width or width > MAX_WIDTH:
+    if (
+        table.plain_amount is None
+        or table.row_kinds
+        or table.settled
+        or table.numbers.whole
+        or not table.dated
+        or table.need > width
+        or width > MAX_WIDTH
+    ):
         return None
     currency, booking, value = table.at_currency, table.at_booking, table.at_value
     references, described = table.references, table.descriptions
@@ -71,8 +79,20 @@ def quick(table: Table) -> Quick | None:
     if len(references) == 1:
         refer = f"text = {cell(references[0][1])}; references = {{kinds[0]: text}} if text else {{}}"
     else:
-        refer = "; ".join(["references = {}", *(f"text = {cell(place)}\n    if text: references[kinds[{number}]] = text\n    pass" for number, (_, place) in enumerate(references))])
-    description = cell(described[0]) if len(described) == 1 else "' '.join([part for part in (" + "".join(f"{cell(place)}, " for place in described) + ") if part])"
+        refer = "; ".join(
+            [
+                "references = {}",
+                *(
+                    f"text = {cell(place)}\n    if text: references[kinds[{number}]] = text\n    pass"
+                    for number, (_, place) in enumerate(references)
+                ),
+            ]
+        )
+    description = (
+        cell(described[0])
+        if len(described) == 1
+        else "' '.join([part for part in (" + "".join(f"{cell(place)}, " for place in described) + ") if part])"
+    )
     source = SOURCE.format(
         cells="".join(f"c{at}, " for at in range(width)), currency="''" if currency is None else f"c{currency}", booking=day(booking), value=day(value), amount=f"c{table.plain_amount}",
         sign="-amount" if table.negate else "amount", refer=refer, description=description, party=cell(table.at_party), kind=cell(table.at_type), account=cell(table.at_party_account),

@@ -25,8 +25,56 @@ _SHAPE = {
     ".": re.compile(r"([0-9]{1,3}(?:,[0-9]{2,3})*,[0-9]{3}|[0-9]*)(?:\.([0-9]*))?\Z"),
     ",": re.compile(r"([0-9]{1,3}(?:\.[0-9]{3})+|[0-9]*)(?:,([0-9]*))?\Z"),
 }
-_DEBIT = frozenset(("D", "DR", "DBIT", "DEBIT", "AF", "SOLL", "S", "BIJ/AF", "W", "OUT", "-", "DB", "DEBET", "DEBE", "DEBITO", "CARGO", "OUTFLOW", "KIADÁS", "РАСХОД", "支出", "借", "出金"))
-_CREDIT = frozenset(("C", "CR", "CRDT", "CREDIT", "BIJ", "HABEN", "H", "IN", "+", "K", "KREDIT", "HABER", "CREDITO", "ABONO", "INFLOW", "BEVÉTEL", "ПРИХОД", "收入", "贷", "入金"))
+_DEBIT = frozenset(
+    (
+        "D",
+        "DR",
+        "DBIT",
+        "DEBIT",
+        "AF",
+        "SOLL",
+        "S",
+        "BIJ/AF",
+        "W",
+        "OUT",
+        "-",
+        "DB",
+        "DEBET",
+        "DEBE",
+        "DEBITO",
+        "CARGO",
+        "OUTFLOW",
+        "KIADÁS",
+        "РАСХОД",
+        "支出",
+        "借",
+        "出金",
+    )
+)
+_CREDIT = frozenset(
+    (
+        "C",
+        "CR",
+        "CRDT",
+        "CREDIT",
+        "BIJ",
+        "HABEN",
+        "H",
+        "IN",
+        "+",
+        "K",
+        "KREDIT",
+        "HABER",
+        "CREDITO",
+        "ABONO",
+        "INFLOW",
+        "BEVÉTEL",
+        "ПРИХОД",
+        "收入",
+        "贷",
+        "入金",
+    )
+)
 
 _MONTHS = {
     name: number

@@ -40,9 +40,7 @@ def measure(file: BinaryIO) -> dict[str, SheetReader]:
     file.seek(0)
     if head.startswith(b"\xd0\xcf\x11\xe0"):
         if size > MAX_OLD_XLS:
-            raise Unreadable(
-                f"the .xls file has {size >> 20} MiB, at most {MAX_OLD_XLS >> 20} are read: save it as xlsx or CSV"
-            )
+            raise Unreadable(f"the .xls file has {size >> 20} MiB, at most {MAX_OLD_XLS >> 20} are read: save it as xlsx or CSV")
         return {}
     try:
         sheets = _measure_archive(file)
@@ -91,9 +89,7 @@ def _unpack(file: BinaryIO, entry: zipfile.ZipInfo, budget: int, sheet: SheetRea
     header = file.read(30)
     if len(header) < 30 or header[:4] != b"PK\x03\x04":
         raise Unreadable("not a workbook: a part of the archive is damaged")
-    file.seek(
-        entry.header_offset + 30 + int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little")
-    )
+    file.seek(entry.header_offset + 30 + int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little"))
     stored = entry.compress_type == zipfile.ZIP_STORED
     inflate = zlib.decompressobj(-15)
     left, total, wide, tall, tail = entry.compress_size, 0, 26, 99_999, b""
@@ -130,9 +126,7 @@ def _unpack(file: BinaryIO, entry: zipfile.ZipInfo, budget: int, sheet: SheetRea
                 for match in _TALL.finditer(text):
                     tall = max(tall, int(match[1]))
             if wide * tall > MAX_CELLS and (wide > 702 or tall > 1_048_576 or wide * tall > 20 * MAX_CELLS):
-                raise Unreadable(
-                    f"the sheet spans {wide} columns and up to {tall} rows; a statement does not: export it as CSV"
-                )
+                raise Unreadable(f"the sheet spans {wide} columns and up to {tall} rows; a statement does not: export it as CSV")
         if not stored and inflate.eof:
             break
     if sheet is not None and (check != entry.CRC or total != entry.file_size or not (stored or inflate.eof)):

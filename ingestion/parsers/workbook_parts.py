@@ -30,9 +30,7 @@ _DOCUMENT = "http://schemas.openxmlformats.org/officeDocument/2006/relationships
 _PACKAGE = "{http://schemas.openxmlformats.org/package/2006/relationships}"
 _STRING = re.compile(r'\s*+<si>(<t(?: xml:space="preserve")?>)([^<]*+)</t></si>|([\s\S]+)')
 _ITEM = re.compile(r"\s*(<si>(?:(?!</si>)[\s\S])*+</si>|<si/>)")
-_HEAD = re.compile(
-    r'\s*(?:<\?xml version="1\.0"(?: encoding="(?i:utf-8)")?(?: standalone="(?:yes|no)")?\s*\?>\s*)?<sst(?: [^<>]*)?>'
-)
+_HEAD = re.compile(r'\s*(?:<\?xml version="1\.0"(?: encoding="(?i:utf-8)")?(?: standalone="(?:yes|no)")?\s*\?>\s*)?<sst(?: [^<>]*)?>')
 
 
 class NotPlain(Exception):

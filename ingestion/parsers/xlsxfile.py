@@ -132,7 +132,11 @@ def parse(file: BinaryIO, profile: Profile | None = None) -> Pieces:
     yield from skipped
     others = [name for name in workbook.names if name != named] if named else workbook.names[MAX_SHEETS:]
     if others:
-        yield Flag(named or read[0], "other_sheets", f"only {named or f'the first {MAX_SHEETS} sheets'!r} was read; there are also {', '.join(others)[:200]}")
+        yield Flag(
+            named or read[0],
+            "other_sheets",
+            f"only {named or f'the first {MAX_SHEETS} sheets'!r} was read; there are also {', '.join(others)[:200]}",
+        )
 
 
 def _sheet(name: str, rows: list[list[object]], profile: Profile | None, last: Layout | None) -> Layout:
@@ -159,7 +163,9 @@ def _own(layout: Layout, name: str) -> None:
     if not layout.account and "account" not in layout.columns and sum(map(str.isdigit, name)) >= MIN_ACCOUNT_DIGITS and not is_date(name):
         layout.account = name.strip()
     if not layout.currency and "currency" not in layout.columns:
-        codes = [word for word in name.replace("_", " ").replace("-", " ").split() if len(word) == 3 and word.isupper() and known_currency(word)]
+        codes = [
+            word for word in name.replace("_", " ").replace("-", " ").split() if len(word) == 3 and word.isupper() and known_currency(word)
+        ]
         layout.currency = codes[0] if len(codes) == 1 else ""
 
 
@@ -204,7 +210,9 @@ def _shown(cell: object, shown: dict[object, str]) -> str:
 
 def _comma_columns(sample: list[list[object]], layout: Layout) -> list[int]:
     """Columns where numbers stand beside amounts typed as text with a decimal comma: the text is brought to the numbers' form."""
-    places = {at for name in ("amount", "credit", "debit", "gross", "fee", "net", "balance") if (at := layout.columns.get(name)) is not None}
+    places = {
+        at for name in ("amount", "credit", "debit", "gross", "fee", "net", "balance") if (at := layout.columns.get(name)) is not None
+    }
     cells = [(at, row[at]) for row in sample for at in places if at < len(row)]
     if not any(isinstance(cell, float) for _, cell in cells):
         return []

@@ -68,9 +68,11 @@ def save_profile(
     kept = {key: list(value) if isinstance(value, tuple) else value for key, value in kept.items()}
     locks.advisory_xact_lock(f"ingestion:profile:{partner_id}:{name}")
     before = MappingProfile.objects.select_for_update(of=("self",)).filter(partner=partner_id, name=name, current=True).first()
-    if before is not None and (before.kind, before.title, before.active) == (kind, title, active) and Profile.from_dict(
-        {**before.definition, "name": name}
-    ) == Profile.from_dict({**kept, "name": name}):
+    if (
+        before is not None
+        and (before.kind, before.title, before.active) == (kind, title, active)
+        and Profile.from_dict({**before.definition, "name": name}) == Profile.from_dict({**kept, "name": name})
+    ):
         return before
     last = MappingProfile.objects.filter(partner=partner_id, name=name).order_by("-version").values_list("version", flat=True).first()
     if before is not None:

@@ -28,9 +28,7 @@ register(
     "The reference was recorded with other content",
     "Check which of the two is right; a case was opened.",
 )
-register(
-    "payment_invalid", 422, "The payment cannot be recorded", "Read `errors`: each names the field and what to change."
-)
+register("payment_invalid", 422, "The payment cannot be recorded", "Read `errors`: each names the field and what to change.")
 
 METADATA_LIMIT = 64 * 1024
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -88,9 +86,7 @@ def check(
 ) -> PaymentIn:
     """Every fault of a message at once, each with a pointer to its field."""
     if not isinstance(body, dict):
-        raise Problem(
-            "payment_invalid", "The body must be one JSON object.", errors=[field_error("", "type", "is not an object")]
-        )
+        raise Problem("payment_invalid", "The body must be one JSON object.", errors=[field_error("", "type", "is not an object")])
     errors: list[dict[str, str]] = []
 
     def text(name: str, limit: int, required: bool = False) -> str:
@@ -144,9 +140,7 @@ def check(
         errors.append(field_error("/payer", "type", "must be an object"))
     if errors or when is None:
         raise Problem("payment_invalid", "Nothing was recorded: " + _summary(errors), errors=errors)
-    return PaymentIn(
-        reference, amount, chosen, when, named.lower(), loan, cif, payer, metadata or {}, branch_id, hold_days
-    )
+    return PaymentIn(reference, amount, chosen, when, named.lower(), loan, cif, payer, metadata or {}, branch_id, hold_days)
 
 
 class Item(NamedTuple):

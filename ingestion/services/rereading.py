@@ -34,9 +34,7 @@ def compare_readings(*, file: SourceFile, format: str | None = None, profile_nam
 
 
 @transaction.atomic
-def read_again(
-    *, file: SourceFile, format: str | None = None, profile_name: str | None = None, expected: list[str]
-) -> SourceFile:
+def read_again(*, file: SourceFile, format: str | None = None, profile_name: str | None = None, expected: list[str]) -> SourceFile:
     """Read the file again and make it so. `expected` names the differences that were seen; others are refused."""
     locked = SourceFile.objects.select_for_update(of=("self",)).get(pk=file.pk)
     locked.format = locked.format if format is None else format

@@ -41,9 +41,7 @@ def process_batch(*, batch: int = BATCH, postings: bool = True, only_ids: list[i
         if postings:
             _open_accounts(batch, only_ids)
         with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT * FROM ingestion_process_staging(%s, %s, %s, %s::bigint[])", [batch, started, postings, only_ids]
-            )
+            cursor.execute("SELECT * FROM ingestion_process_staging(%s, %s, %s, %s::bigint[])", [batch, started, postings, only_ids])
             result = BatchResult(*cursor.fetchone())
         if result.total:
             if result.rejected or result.conflicts:
@@ -155,12 +153,25 @@ def _open_cases() -> None:
 def _in_words(why: str) -> str:
     """Machines read `amount: must be positive` beside the row; a person reads that the amount must be positive."""
     field, found, said = why.partition(": ")
-    return said if said.startswith("the") else f"the {field.replace('_', ' ')} {said}" if found and field.isidentifier() and field.islower() else why.rstrip(".")
+    return (
+        said
+        if said.startswith("the")
+        else f"the {field.replace('_', ' ')} {said}"
+        if found and field.isidentifier() and field.islower()
+        else why.rstrip(".")
+    )
 
 
 def _case(
-    row_id: int, partner_id: Any, livemode: bool, reference: str | None, source: str, amount: int | None,
-    currency: str | None, outcome: str, why: str,
+    row_id: int,
+    partner_id: Any,
+    livemode: bool,
+    reference: str | None,
+    source: str,
+    amount: int | None,
+    currency: str | None,
+    outcome: str,
+    why: str,
 ) -> dict[str, Any]:
     kind = "payment_conflict" if outcome == "conflict" else "payment_rejected"
     shown = (reference or f"row {row_id}")[:120]

@@ -85,7 +85,7 @@ class AccountAdmin(ReadOnlyModelAdmin):
                 found = Account.objects.filter(pk=ids.decode("acc", text))
             except ids.InvalidId:
                 found = found.filter(code__icontains=text)
-        accounts = list(found[: 5_000])
+        accounts = list(found[:5_000])
         return page(request, "ledger/accounts.html", "Accounts", groups=tree(accounts), q=text, **choices(book))
 
     def one(self, request: HttpRequest, key: uuid.UUID) -> HttpResponseBase:
@@ -103,8 +103,15 @@ class AccountAdmin(ReadOnlyModelAdmin):
         lines = list(selectors.statement(account, book.starts_at, book.ends_at, after, PAGE + 1))  # type: ignore[assignment]
         shown = lines[:PAGE]  # type: ignore[index]
         return page(
-            request, "ledger/account.html", f"{account.name} ({account.currency})", account=account, book=book,
-            balance=selectors.balance(account), opening=opening, lines=shown, closing=shown[-1].balance_minor if shown else opening,
+            request,
+            "ledger/account.html",
+            f"{account.name} ({account.currency})",
+            account=account,
+            book=book,
+            balance=selectors.balance(account),
+            opening=opening,
+            lines=shown,
+            closing=shown[-1].balance_minor if shown else opening,
             following=render.entry_id(shown[-1].transaction_id, shown[-1].line) if len(lines) > PAGE else "",  # type: ignore[arg-type]
         )
 
@@ -124,13 +131,13 @@ class AccountAdmin(ReadOnlyModelAdmin):
         lines = [line for line in self._trial(book) if not book.currency or line.account.currency == book.currency]
         if request.GET.get("file"):
             return csv_file("trial-balance", render.csv_lines(render.TRIAL_HEAD, (render.trial_row(line) for line in lines)))
-        return page(
-            request, "ledger/trial_balance.html", "Trial balance", lines=lines, totals=selectors.totals(lines), **choices(book)
-        )
+        return page(request, "ledger/trial_balance.html", "Trial balance", lines=lines, totals=selectors.totals(lines), **choices(book))
 
     def _trial(self, book: Book) -> list[selectors.TrialLine]:
         return selectors.trial_balance(
-            partner_id=book.partner.pk if book.partner else None, livemode=book.livemode, at=book.ends_at - MOMENT,
+            partner_id=book.partner.pk if book.partner else None,
+            livemode=book.livemode,
+            at=book.ends_at - MOMENT,
             branch_id=book.branch.pk if book.branch else None,
         )
 

@@ -22,7 +22,10 @@ from payos.kernel.forms import DialogForm, ReasonForm
 
 
 def _partners() -> list[tuple[str, str]]:
-    return [("", "The platform's own book"), *((str(key), name) for key, name in Partner.objects.order_by("name").values_list("pk", "name")[:500])]
+    return [
+        ("", "The platform's own book"),
+        *((str(key), name) for key, name in Partner.objects.order_by("name").values_list("pk", "name")[:500]),
+    ]
 
 
 class CloseForm(DialogForm):
@@ -74,31 +77,53 @@ class PeriodAdmin(ReadOnlyModelAdmin):
         return "Closed" if period.closed_at else "Open again"
 
     @action(
-        description="Close a period", icon="lock", permissions=["manage"],
+        description="Close a period",
+        icon="lock",
+        permissions=["manage"],
         dialog={
-            "title": "Close a period", "form_class": CloseForm, "form_submit_text": "Close",
+            "title": "Close a period",
+            "form_class": CloseForm,
+            "form_submit_text": "Close",
             "description": "Nothing effective in it can be posted any more; reversals go to the open period. Opening it again needs a second person.",
         },
     )
     def close_period(self, request: HttpRequest, form: CloseForm, object_id: Any = None) -> HttpResponse:
         data = form.cleaned_data
         period = services.period_close(
-            partner_id=Partner.objects.get(pk=data["partner"]).pk if data["partner"] else None, livemode=data["mode"] == "live",
-            starts_at=_midnight(data["first_day"]), ends_at=_midnight(data["last_day"]) + timedelta(days=1), note=data["note"],
+            partner_id=Partner.objects.get(pk=data["partner"]).pk if data["partner"] else None,
+            livemode=data["mode"] == "live",
+            starts_at=_midnight(data["first_day"]),
+            ends_at=_midnight(data["last_day"]) + timedelta(days=1),
+            note=data["note"],
         )
         return self._done(request, f"The period {period} is closed.")
 
-    @action(description="Ask to reopen", url_path="reopen-row", permissions=["ask"], dialog={
-        "title": "Open the period again", "form_class": ReasonForm, "form_submit_text": "Ask",
-        "description": "Somebody else must approve it.",
-    })
+    @action(
+        description="Ask to reopen",
+        url_path="reopen-row",
+        permissions=["ask"],
+        dialog={
+            "title": "Open the period again",
+            "form_class": ReasonForm,
+            "form_submit_text": "Ask",
+            "description": "Somebody else must approve it.",
+        },
+    )
     def reopen_row(self, request: HttpRequest, form: ReasonForm, object_id: Any) -> HttpResponse:
         return self._reopen(request, form, object_id)
 
-    @action(description="Ask to reopen", url_path="reopen", icon="lock_open", permissions=["ask"], dialog={
-        "title": "Open the period again", "form_class": ReasonForm, "form_submit_text": "Ask",
-        "description": "Somebody else must approve it.",
-    })
+    @action(
+        description="Ask to reopen",
+        url_path="reopen",
+        icon="lock_open",
+        permissions=["ask"],
+        dialog={
+            "title": "Open the period again",
+            "form_class": ReasonForm,
+            "form_submit_text": "Ask",
+            "description": "Somebody else must approve it.",
+        },
+    )
     def reopen(self, request: HttpRequest, form: ReasonForm, object_id: Any) -> HttpResponse:
         return self._reopen(request, form, object_id)
 

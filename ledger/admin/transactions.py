@@ -47,7 +47,9 @@ class TransactionAdmin(ReadOnlyModelAdmin):
             raise Http404(f"There is no ledger transaction {key}")
         cause, address = link_of(transaction.subject_type, transaction.subject_id)
         return page(
-            request, "ledger/transaction.html", f"{transaction.kind} {transaction.public_id}",
+            request,
+            "ledger/transaction.html",
+            f"{transaction.kind} {transaction.public_id}",
             transaction=transaction,
             entries=Entry.objects.filter(transaction_id=key).select_related("account").order_by("line"),
             cause=cause,

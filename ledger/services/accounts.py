@@ -48,8 +48,19 @@ def account_open(
             "INSERT INTO ledger_account (id, created_at, partner_id, livemode, code, name, kind, currency, branch_id,"
             " no_overdraft, slots) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
             " ON CONFLICT (partner_id, livemode, code, currency, branch_id) DO NOTHING",
-            [account.id, clock.now(), partner_id, livemode, code, account.name, account.kind, currency, branch_id,
-             account.no_overdraft, account.slots],
+            [
+                account.id,
+                clock.now(),
+                partner_id,
+                livemode,
+                code,
+                account.name,
+                account.kind,
+                currency,
+                branch_id,
+                account.no_overdraft,
+                account.slots,
+            ],
         )
     return Account.objects.get(partner_id=partner_id, livemode=livemode, code=code, currency=currency, branch_id=branch_id)  # type: ignore[misc]
 
@@ -90,20 +101,18 @@ def account_for(
 
 def _found_or_opened(key: Key) -> uuid.UUID:
     partner_id, livemode, code, currency, branch_id = key
-    found = Account.objects.filter(
-        partner_id=partner_id, livemode=livemode, code=code, currency=currency, branch_id=branch_id
-    ).values_list("id", flat=True).first()
+    found = (
+        Account.objects.filter(partner_id=partner_id, livemode=livemode, code=code, currency=currency, branch_id=branch_id)
+        .values_list("id", flat=True)
+        .first()
+    )
     if found is not None:
         return found
     return account_open(partner_id=partner_id, livemode=livemode, code=code, currency=currency, branch_id=branch_id).pk
 
 
-def account_ids(
-    *, partner_id: uuid.UUID | None, livemode: bool, codes: Iterable[str], currency: str
-) -> dict[str, uuid.UUID]:
-    return {
-        code: account_for(partner_id=partner_id, livemode=livemode, code=code, currency=currency) for code in codes
-    }
+def account_ids(*, partner_id: uuid.UUID | None, livemode: bool, codes: Iterable[str], currency: str) -> dict[str, uuid.UUID]:
+    return {code: account_for(partner_id=partner_id, livemode=livemode, code=code, currency=currency) for code in codes}
 
 
 def _locked(account: Account) -> Account:
@@ -135,5 +144,3 @@ def account_reopen(*, account: Account, reason: str) -> Account:
     with tenancy.acting(reason=reason):
         account.save(update_fields=["closed_at"])
     return account
-
-

@@ -25,8 +25,12 @@ def reverse(
 ) -> Posted:
     """Reverse a transaction, wholly or (where it has two entries) in part. Effective now, in the open period."""
     return reverse_many(
-        transaction_ids=[transaction_id], reason=reason, amount_minor=amount_minor, kind=kind,
-        external_id=external_id, metadata=metadata,
+        transaction_ids=[transaction_id],
+        reason=reason,
+        amount_minor=amount_minor,
+        kind=kind,
+        external_id=external_id,
+        metadata=metadata,
     )[0]
 
 

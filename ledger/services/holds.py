@@ -32,9 +32,7 @@ def hold(
     subject: tuple[str, str] = ("", ""),
 ) -> Posted:
     """Hold amounts: debits of a partner's account reduce what it has available at once."""
-    posting = Posting(
-        kind, pending(legs), external_id, None, description, metadata or {}, subject, hold_expires_at=expires_at
-    )
+    posting = Posting(kind, pending(legs), external_id, None, description, metadata or {}, subject, hold_expires_at=expires_at)
     return post_many(partner_id=partner_id, livemode=livemode, postings=[posting])[0]
 
 
@@ -60,9 +58,7 @@ def resolution(
     return Posting(kind, [*released, *(sized if post else []), *extra], hold_id=hold_id, **fields)
 
 
-def _resolve(
-    hold_id: uuid.UUID, kind: str, post: bool, amount_minor: int | None, extra: Sequence[Leg], **fields: Any
-) -> Posted:
+def _resolve(hold_id: uuid.UUID, kind: str, post: bool, amount_minor: int | None, extra: Sequence[Leg], **fields: Any) -> Posted:
     with transaction.atomic():
         original = Transaction.objects.filter(pk=hold_id).first()
         held = Hold.objects.filter(pk=hold_id).first()
@@ -77,9 +73,7 @@ def _resolve(
             if not amount_minor:
                 raise Problem("hold_exceeded", f"Nothing is left of the hold {original.public_id}.")
         fields.setdefault("subject", (original.subject_type, original.subject_id))
-        posting = resolution(
-            hold_id=hold_id, legs=legs, kind=kind, post=post, amount_minor=amount_minor, extra=extra, **fields
-        )
+        posting = resolution(hold_id=hold_id, legs=legs, kind=kind, post=post, amount_minor=amount_minor, extra=extra, **fields)
         return post_many(partner_id=original.partner_id, livemode=original.livemode, postings=[posting])[0]
 
 

@@ -18,9 +18,7 @@ def _lock(partner_id: uuid.UUID | None, livemode: bool) -> None:
 
 
 @transaction.atomic
-def period_close(
-    *, partner_id: uuid.UUID | None, livemode: bool = False, starts_at: datetime, ends_at: datetime, note: str = ""
-) -> Period:
+def period_close(*, partner_id: uuid.UUID | None, livemode: bool = False, starts_at: datetime, ends_at: datetime, note: str = "") -> Period:
     """Close [starts_at, ends_at): nothing effective in it can be posted any more."""
     if ends_at > clock.now():
         raise Problem("unprocessable", "A period is closed after it has ended.")

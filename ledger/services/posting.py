@@ -84,9 +84,7 @@ def post(
     return _call(partner_id, livemode, [posting], "raise")[0]
 
 
-def post_many(
-    *, partner_id: uuid.UUID | None, livemode: bool = False, postings: Sequence[Posting], skip_bad: bool = False
-) -> list[Posted]:
+def post_many(*, partner_id: uuid.UUID | None, livemode: bool = False, postings: Sequence[Posting], skip_bad: bool = False) -> list[Posted]:
     """Post a batch: all or nothing, or (`skip_bad`) every good one with a report on each bad one."""
     if len(postings) > LARGEST_BATCH:
         raise Problem("unprocessable", f"{len(postings)} transactions are more than {LARGEST_BATCH}: post them in parts.")
@@ -161,15 +159,17 @@ def _call(partner_id: uuid.UUID | None, livemode: bool, postings: Sequence[Posti
             accounts.forget(leg.account_id for leg in legs)
         raise
     known = {ordinal: existing for ordinal, existing, same in rows}
-    return [
-        Posted(known[number], duplicate=True) if number in known else Posted(posting.id)
-        for number, posting in enumerate(postings, 1)
-    ]
+    return [Posted(known[number], duplicate=True) if number in known else Posted(posting.id) for number, posting in enumerate(postings, 1)]
 
 
 def _send(
-    partner_id: uuid.UUID | None, livemode: bool, postings: Sequence[Posting], numbers: list[int], lines: list[int],
-    legs: Sequence[Leg], on_conflict: str,
+    partner_id: uuid.UUID | None,
+    livemode: bool,
+    postings: Sequence[Posting],
+    numbers: list[int],
+    lines: list[int],
+    legs: Sequence[Leg],
+    on_conflict: str,
 ) -> list[tuple[int, uuid.UUID, bool]]:
     count = len(postings)
     now = clock.now().isoformat()

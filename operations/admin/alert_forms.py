@@ -35,10 +35,7 @@ def samples_now() -> list[metrics.Sample]:
 
 def metric_choices(samples: list[metrics.Sample]) -> list[tuple[str, str]]:
     names = set(metrics.catalogue()) | {name for name, *_ in samples}
-    shown = [
-        (name, f"{metrics.title(name)} [{metrics.catalogue()[name][1]}]" if name in metrics.catalogue() else name)
-        for name in names
-    ]
+    shown = [(name, f"{metrics.title(name)} [{metrics.catalogue()[name][1]}]" if name in metrics.catalogue() else name) for name in names]
     return [("", "Choose a metric"), *sorted(shown, key=lambda one: one[1])]
 
 
@@ -137,9 +134,7 @@ class AlertRuleForm(forms.ModelForm):
         if data.get("condition") in {Condition.RISES, Condition.ABSENT} and not data.get("window_minutes"):
             self.add_error("window_minutes", "A rise or an absence needs a window of at least one minute.")
         if (data.get("quiet_from") is None) != (data.get("quiet_to") is None):
-            self.add_error(
-                "quiet_to" if data.get("quiet_to") is None else "quiet_from", "Quiet hours need both ends, or neither."
-            )
+            self.add_error("quiet_to" if data.get("quiet_to") is None else "quiet_from", "Quiet hours need both ends, or neither.")
         if data.get("escalate_minutes") and not data.get("escalation"):
             self.add_error("escalation", "Name a channel to escalate to, or set the minutes above to 0.")
         return data
@@ -236,9 +231,7 @@ def wrong_target(kind: str, target: str) -> str:
         return "Write the whole address to post to: it begins with https:// or http://."
     elif kind == ChannelKind.PAGERDUTY and not PAGER_KEY.match(target):
         return "A routing key is 32 letters and digits: PagerDuty shows it as the Integration Key of an Events API v2 integration."
-    elif kind == ChannelKind.SNS and (
-        len(target.split(":")) < 6 or not target.startswith("arn:") or target.split(":")[2] != "sns"
-    ):
+    elif kind == ChannelKind.SNS and (len(target.split(":")) < 6 or not target.startswith("arn:") or target.split(":")[2] != "sns"):
         return "Write the topic's ARN: arn:aws:sns:REGION:ACCOUNT:TOPIC."
     return ""
 

@@ -27,7 +27,13 @@ def sentence(text: str) -> str:
 
 
 SEVERITY = {"Critical": "danger", "High": "warning", "Medium": "info", "Low": "default"}
-EVENTS = {"trigger": "It fires", "repeat": "It still fires", "escalate": "Escalated", "acknowledge": "Acknowledged", "resolve": "It is over"}
+EVENTS = {
+    "trigger": "It fires",
+    "repeat": "It still fires",
+    "escalate": "Escalated",
+    "acknowledge": "Acknowledged",
+    "resolve": "It is over",
+}
 MOST_TOLD = 40
 STATE = {"Firing": "danger", "Acknowledged": "warning", "Resolved": "success"}
 
@@ -65,7 +71,10 @@ class AlertRuleAdmin(PayosModelAdmin):
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """Who only reads sees words where the form has fields."""
         if obj is None:
-            return [(title, {"fields": [name for name in options["fields"] if name != "show_now"]}) for title, options in super().get_fieldsets(request, obj)]
+            return [
+                (title, {"fields": [name for name in options["fields"] if name != "show_now"]})
+                for title, options in super().get_fieldsets(request, obj)
+            ]
         if self.has_change_permission(request, obj):
             return super().get_fieldsets(request, obj)
         words = {"metric": "show_watched", "labels": "show_labels"}
@@ -116,9 +125,7 @@ class AlertRuleAdmin(PayosModelAdmin):
 
 @admin.register(AlertChannel)
 class AlertChannelAdmin(PayosModelAdmin):
-    empty_words = (
-        "Rules tell people through channels: e-mail, Slack, PagerDuty, AWS SNS or a webhook. Add one, then send a test."
-    )
+    empty_words = "Rules tell people through channels: e-mail, Slack, PagerDuty, AWS SNS or a webhook. Add one, then send a test."
     form = AlertChannelForm
     list_display = ["name", "kind", "show_target", "show_last", "enabled"]
     list_filter = ["kind", "enabled"]
@@ -165,7 +172,9 @@ class AlertChannelAdmin(PayosModelAdmin):
     def send_test(self, request: HttpRequest, form: DialogForm, object_id: str) -> HttpResponse:
         channel = AlertChannel.objects.get(pk=object_id)
         answer = alerts.test_channel(channel=channel)
-        (messages.success if answer.ok else messages.error)(request, f"{channel}: {'the test was taken' if answer.ok else 'the test did not arrive'}. {sentence(answer.text)}")
+        (messages.success if answer.ok else messages.error)(
+            request, f"{channel}: {'the test was taken' if answer.ok else 'the test did not arrive'}. {sentence(answer.text)}"
+        )
         return redirect(reverse("admin:operations_alertchannel_change", args=[object_id]))
 
 
@@ -195,18 +204,32 @@ class AlertAdmin(ReadOnlyModelAdmin):
         if alert.rule.source != "cases":
             return alert.cause.replace("=", " = ").replace(",", ", ") or "everywhere"
         kind = alert.cause.partition(":")[2]
-        return format_html('<a href="{}?kind={}" class="text-primary-600 underline">{}</a>', reverse("admin:operations_case_changelist"), kind, f"The cases of kind {spoken(kind)}" if kind else "The exception queue")
+        return format_html(
+            '<a href="{}?kind={}" class="text-primary-600 underline">{}</a>',
+            reverse("admin:operations_case_changelist"),
+            kind,
+            f"The cases of kind {spoken(kind)}" if kind else "The exception queue",
+        )
 
     @display(description="Messages")
     def show_told(self, alert: Alert) -> Any:
         rows = [
-            (EVENTS.get(one.event, one.event), str(one.channel), one.get_state_display(), stamp(one.sent_at or one.due_at), one.answer or "–")
+            (
+                EVENTS.get(one.event, one.event),
+                str(one.channel),
+                one.get_state_display(),
+                stamp(one.sent_at or one.due_at),
+                one.answer or "–",
+            )
             for one in alert.notices.select_related("channel").order_by("-id")[:MOST_TOLD]
         ]
         if not rows:
             return "Nobody: the rule names no channel." if not alert.rule.channels.exists() else "Nobody yet."
         body = format_html_join("", "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>", rows)
-        return format_html('<table class="payos-facts"><thead><tr><th>Message</th><th>To</th><th>State</th><th>At</th><th>Answer</th></tr></thead><tbody>{}</tbody></table>', body)
+        return format_html(
+            '<table class="payos-facts"><thead><tr><th>Message</th><th>To</th><th>State</th><th>At</th><th>Answer</th></tr></thead><tbody>{}</tbody></table>',
+            body,
+        )
 
     @display(description="Severity", label=SEVERITY)
     def show_severity(self, alert: Alert) -> str:

@@ -100,9 +100,7 @@ class ApprovalAdmin(ReadOnlyModelAdmin):
         approve = request.POST.get("decision") == "approve"
 
         def act() -> str:
-            done = services.decide_approval(
-                approval=approval, user=request.user, approve=approve, note=request.POST.get("note", "")
-            )
+            done = services.decide_approval(approval=approval, user=request.user, approve=approve, note=request.POST.get("note", ""))
             return {
                 ApprovalState.APPROVED: "Approved and carried out.",
                 ApprovalState.REJECTED: "Rejected.",
@@ -145,7 +143,9 @@ class ApprovalLimitAdmin(ReadOnlyModelAdmin):
         from partners.roles import MATRIX
 
         return super().changelist_view(
-            request, {"limit_actions": [(name, words(name)) for name in sorted(set(ACTIONS) - {CHANGE_LIMIT})], "limit_roles": list(MATRIX)} | (extra_context or {})
+            request,
+            {"limit_actions": [(name, words(name)) for name in sorted(set(ACTIONS) - {CHANGE_LIMIT})], "limit_roles": list(MATRIX)}
+            | (extra_context or {}),
         )
 
     @needs("operations.request_approval")
@@ -162,6 +162,3 @@ class ApprovalLimitAdmin(ReadOnlyModelAdmin):
             return "A second person is asked to approve the new limit."
 
         return answer(request, act, reverse("admin:operations_approvallimit_changelist"))
-
-
-

@@ -22,7 +22,13 @@ RESOLUTIONS = {
     "duplicate": "Worked in another case",
     "false_alarm": "False alarm",
 }
-BULK_DONE = {"claim": "claimed for 15 minutes", "assign": "assigned", "snooze": "put to sleep", "resolve": "resolved", "comment": "commented"}
+BULK_DONE = {
+    "claim": "claimed for 15 minutes",
+    "assign": "assigned",
+    "snooze": "put to sleep",
+    "resolve": "resolved",
+    "comment": "commented",
+}
 WORK_ACTS = {"claim", "release", "assign", "snooze", "comment", "resolve", "undo", "viewed"}
 
 

@@ -32,7 +32,12 @@ LIST = "admin:operations_case_changelist"
 class SlaForm(forms.ModelForm):
     """The amount as people write it; it is kept in minor units."""
 
-    minimum = forms.CharField(required=False, label="From the amount", widget=UnfoldAdminTextInputWidget, help_text="In the currency, for example 1000.00. Empty: any amount.")
+    minimum = forms.CharField(
+        required=False,
+        label="From the amount",
+        widget=UnfoldAdminTextInputWidget,
+        help_text="In the currency, for example 1000.00. Empty: any amount.",
+    )
 
     class Meta:
         model = Sla
@@ -252,7 +257,9 @@ class CaseAdmin(ReadOnlyModelAdmin):
     @needs("operations.change_savedview")
     def change_view(self, request: HttpRequest, key: uuid.UUID) -> HttpResponse:
         def act() -> str:
-            view = services.change_view(user=request.user, view_id=key, name=request.POST.get("name", ""), opens=request.POST.get("opens") == "1")
+            view = services.change_view(
+                user=request.user, view_id=key, name=request.POST.get("name", ""), opens=request.POST.get("opens") == "1"
+            )
             return f"The view {view.name} is kept{', and the queue opens with it' if view.opens else ''}."
 
         return answer(request, act, queue_address(""))
@@ -285,7 +292,9 @@ class SlaAdmin(PayosModelAdmin):
     def show_minimum(self, row: Sla) -> str:
         return money.display(row.minimum_minor, row.currency) if row.currency else "any amount"
 
-    @display(description="Severity", ordering="severity", label={"Critical": "danger", "High": "warning", "Medium": "info", "Low": "default"})
+    @display(
+        description="Severity", ordering="severity", label={"Critical": "danger", "High": "warning", "Medium": "info", "Low": "default"}
+    )
     def show_severity(self, row: Sla) -> str:
         return row.get_severity_display()
 

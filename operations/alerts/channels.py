@@ -37,7 +37,9 @@ class Message:
 
     @property
     def headline(self) -> str:
-        lead = {"resolve": "Resolved", "acknowledge": "Acknowledged", "test": "Test", "escalate": "Escalated"}.get(self.event, self.severity_name)
+        lead = {"resolve": "Resolved", "acknowledge": "Acknowledged", "test": "Test", "escalate": "Escalated"}.get(
+            self.event, self.severity_name
+        )
         return f"[{lead}] {self.summary}"
 
 
@@ -149,7 +151,9 @@ def _sns(channel: AlertChannel, message: Message) -> Answer:
         config=Config(connect_timeout=5, read_timeout=10, retries={"max_attempts": 1}),
     )
     subject = message.headline.encode("ascii", "replace").decode()[:100].replace("\n", " ")
-    body = json.dumps({"event": message.event, "cause": message.cause, "summary": message.summary, "value": message.value, "link": message.link})
+    body = json.dumps(
+        {"event": message.event, "cause": message.cause, "summary": message.summary, "value": message.value, "link": message.link}
+    )
     extra: dict[str, Any] = {}
     if arn.endswith(".fifo"):
         key = hashlib.sha256(f"{message.cause}:{message.event}:{clock.now():%Y%m%d%H}".encode()).hexdigest()
@@ -166,7 +170,9 @@ def _sns(channel: AlertChannel, message: Message) -> Answer:
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         return Answer(False, str(error)[:300], retry=status >= 500 or status == 429)
     except NoCredentialsError:
-        return Answer(False, "this machine has no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give it a role", retry=True)
+        return Answer(
+            False, "this machine has no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give it a role", retry=True
+        )
     except BotoCoreError as error:
         return Answer(False, str(error)[:300], retry=True)
     return Answer(True, f"message {told['MessageId']}")

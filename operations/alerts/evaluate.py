@@ -79,9 +79,7 @@ def _seen(rule: AlertRule, samples: list[metrics.Sample]) -> Iterator[Seen]:
             )
         elif rule.condition in {Condition.RISES, Condition.ABSENT}:
             MetricSample.objects.create(rule=rule, cause=cause, value=value, at=now)
-            start = MetricSample.objects.filter(
-                rule=rule, cause=cause, at__gte=now - timedelta(minutes=rule.window_minutes)
-            )
+            start = MetricSample.objects.filter(rule=rule, cause=cause, at__gte=now - timedelta(minutes=rule.window_minutes))
             first = start.order_by("at").values_list("value", flat=True).first()
             risen = value - (value if first is None else first)
             if rule.condition == Condition.RISES and risen > rule.threshold:
@@ -91,10 +89,7 @@ def _seen(rule: AlertRule, samples: list[metrics.Sample]) -> Iterator[Seen]:
                     risen,
                 )
     if rule.condition == Condition.ABSENT and not found:
-        last = (
-            MetricSample.objects.filter(rule=rule).order_by("-at").values_list("at", flat=True).first()
-            or rule.created_at
-        )
+        last = MetricSample.objects.filter(rule=rule).order_by("-at").values_list("at", flat=True).first() or rule.created_at
         if last <= now - timedelta(minutes=rule.window_minutes):
             yield Seen("", f"{rule.name}: {title} was not seen for {rule.window_minutes} min", 0)
 
@@ -131,8 +126,7 @@ def _judge(rule: AlertRule, seen: list[Seen]) -> None:
         rest = len(seen) - MOST_CAUSES
         seen = [*seen[:MOST_CAUSES], Seen("and more", f"{rule.name}: {rest} more causes", rest)]
     known = {
-        alert.cause: alert
-        for alert in Alert.objects.select_for_update(of=("self",)).filter(rule=rule).exclude(state=AlertState.RESOLVED)
+        alert.cause: alert for alert in Alert.objects.select_for_update(of=("self",)).filter(rule=rule).exclude(state=AlertState.RESOLVED)
     }
     for one in seen:
         alert = known.pop(one.cause, None) or Alert(rule=rule, cause=one.cause, severity=rule.severity, since=now)
@@ -155,11 +149,7 @@ def _tell(rule: AlertRule, alert: Alert, now: datetime) -> None:
     if alert.told_at is None:
         _notice(rule, alert, "trigger", rule.channels.all(), 0)
         alert.told_at = now
-    elif (
-        alert.state == AlertState.FIRING
-        and rule.repeat_minutes
-        and now - alert.told_at >= timedelta(minutes=rule.repeat_minutes)
-    ):
+    elif alert.state == AlertState.FIRING and rule.repeat_minutes and now - alert.told_at >= timedelta(minutes=rule.repeat_minutes):
         assert alert.fired_at is not None
         period = int((now - alert.fired_at).total_seconds() // (rule.repeat_minutes * 60))
         _notice(rule, alert, "repeat", rule.channels.all(), period)
@@ -184,21 +174,14 @@ def _over(rule: AlertRule, alert: Alert) -> None:
     # What still waits in quiet hours has lost its point.
     AlertNotice.objects.filter(alert=alert, state="waiting", attempts=0).delete()
     if told:
-        reached = [
-            notice.channel
-            for notice in alert.notices.select_related("channel").distinct("channel_id").order_by("channel_id")
-        ]
+        reached = [notice.channel for notice in alert.notices.select_related("channel").distinct("channel_id").order_by("channel_id")]
         _notice(rule, alert, "resolve", reached, 0)
 
 
 def _notice(rule: AlertRule, alert: Alert, event: str, channels: Any, period: int) -> None:
     due = _after_quiet(rule, clock.now())
     AlertNotice.objects.bulk_create(
-        [
-            AlertNotice(alert=alert, channel=channel, event=event, period=period, due_at=due)
-            for channel in channels
-            if channel.enabled
-        ],
+        [AlertNotice(alert=alert, channel=channel, event=event, period=period, due_at=due) for channel in channels if channel.enabled],
         ignore_conflicts=True,
     )
 

@@ -6,129 +6,170 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('operations', '0001_initial'),
-        ('partners', '0001_initial'),
+        ("operations", "0001_initial"),
+        ("partners", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='approval',
-            name='decided_by',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='approvals_decided', to=settings.AUTH_USER_MODEL),
+            model_name="approval",
+            name="decided_by",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="approvals_decided",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddField(
-            model_name='approval',
-            name='partner',
-            field=models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='partners.partner'),
+            model_name="approval",
+            name="partner",
+            field=models.ForeignKey(
+                blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="partners.partner"
+            ),
         ),
         migrations.AddField(
-            model_name='approval',
-            name='requested_by',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='approvals_requested', to=settings.AUTH_USER_MODEL),
+            model_name="approval",
+            name="requested_by",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="approvals_requested", to=settings.AUTH_USER_MODEL
+            ),
         ),
         migrations.AddConstraint(
-            model_name='approvallimit',
-            constraint=models.UniqueConstraint(fields=('action', 'role', 'currency'), name='operations_limit_once'),
+            model_name="approvallimit",
+            constraint=models.UniqueConstraint(fields=("action", "role", "currency"), name="operations_limit_once"),
         ),
         migrations.AddConstraint(
-            model_name='approvallimit',
-            constraint=models.CheckConstraint(condition=models.Q(('limit_minor__gte', 0)), name='operations_limit_positive'),
+            model_name="approvallimit",
+            constraint=models.CheckConstraint(condition=models.Q(("limit_minor__gte", 0)), name="operations_limit_positive"),
         ),
         migrations.AddField(
-            model_name='case',
-            name='assignee',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='cases', to=settings.AUTH_USER_MODEL),
+            model_name="case",
+            name="assignee",
+            field=models.ForeignKey(
+                blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name="cases", to=settings.AUTH_USER_MODEL
+            ),
         ),
         migrations.AddField(
-            model_name='case',
-            name='branch',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='partners.branch'),
+            model_name="case",
+            name="branch",
+            field=models.ForeignKey(
+                blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="partners.branch"
+            ),
         ),
         migrations.AddField(
-            model_name='case',
-            name='partner',
-            field=models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='partners.partner'),
+            model_name="case",
+            name="partner",
+            field=models.ForeignKey(
+                blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="partners.partner"
+            ),
         ),
         migrations.AddField(
-            model_name='case',
-            name='resolved_by',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="case",
+            name="resolved_by",
+            field=models.ForeignKey(
+                blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+            ),
         ),
         migrations.AddField(
-            model_name='approval',
-            name='case',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='approvals', to='operations.case'),
+            model_name="approval",
+            name="case",
+            field=models.ForeignKey(
+                blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name="approvals", to="operations.case"
+            ),
         ),
         migrations.AddField(
-            model_name='caseevent',
-            name='case',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='events', to='operations.case'),
+            model_name="caseevent",
+            name="case",
+            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="events", to="operations.case"),
         ),
         migrations.AddField(
-            model_name='caseevent',
-            name='partner',
-            field=models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='partners.partner'),
+            model_name="caseevent",
+            name="partner",
+            field=models.ForeignKey(
+                blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="partners.partner"
+            ),
         ),
         migrations.AddField(
-            model_name='savedview',
-            name='user',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='saved_views', to=settings.AUTH_USER_MODEL),
+            model_name="savedview",
+            name="user",
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="saved_views", to=settings.AUTH_USER_MODEL),
         ),
         migrations.AddIndex(
-            model_name='case',
-            index=models.Index(condition=models.Q(('state', 'resolved'), _negated=True), fields=['due_at', 'id'], name='operations_case_due'),
+            model_name="case",
+            index=models.Index(
+                condition=models.Q(("state", "resolved"), _negated=True), fields=["due_at", "id"], name="operations_case_due"
+            ),
         ),
         migrations.AddIndex(
-            model_name='case',
-            index=models.Index(condition=models.Q(('state', 'resolved'), _negated=True), fields=['kind', 'due_at'], name='operations_case_kind'),
+            model_name="case",
+            index=models.Index(
+                condition=models.Q(("state", "resolved"), _negated=True), fields=["kind", "due_at"], name="operations_case_kind"
+            ),
         ),
         migrations.AddIndex(
-            model_name='case',
-            index=models.Index(condition=models.Q(('state', 'resolved'), _negated=True), fields=['assignee', 'due_at'], name='operations_case_mine'),
+            model_name="case",
+            index=models.Index(
+                condition=models.Q(("state", "resolved"), _negated=True), fields=["assignee", "due_at"], name="operations_case_mine"
+            ),
         ),
         migrations.AddIndex(
-            model_name='case',
-            index=models.Index(fields=['partner', '-id'], name='operations_case_partner'),
+            model_name="case",
+            index=models.Index(fields=["partner", "-id"], name="operations_case_partner"),
         ),
         migrations.AddIndex(
-            model_name='case',
-            index=models.Index(fields=['subject_type', 'subject_id'], name='operations_case_subject'),
+            model_name="case",
+            index=models.Index(fields=["subject_type", "subject_id"], name="operations_case_subject"),
         ),
         migrations.AddIndex(
-            model_name='case',
-            index=models.Index(condition=models.Q(('state', 'snoozed')), fields=['snoozed_until'], name='operations_case_snoozed'),
+            model_name="case",
+            index=models.Index(condition=models.Q(("state", "snoozed")), fields=["snoozed_until"], name="operations_case_snoozed"),
         ),
         migrations.AddConstraint(
-            model_name='case',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'resolved'), _negated=True), fields=('cause_key',), name='operations_case_one_open_per_cause'),
+            model_name="case",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state", "resolved"), _negated=True), fields=("cause_key",), name="operations_case_one_open_per_cause"
+            ),
         ),
         migrations.AddIndex(
-            model_name='approval',
-            index=models.Index(condition=models.Q(('state', 'requested')), fields=['expires_at'], name='operations_approval_open'),
+            model_name="approval",
+            index=models.Index(condition=models.Q(("state", "requested")), fields=["expires_at"], name="operations_approval_open"),
         ),
         migrations.AddConstraint(
-            model_name='approval',
-            constraint=models.CheckConstraint(condition=models.Q(('decided_by__isnull', True), models.Q(('decided_by', models.F('requested_by')), _negated=True), _connector='OR'), name='operations_approval_four_eyes'),
+            model_name="approval",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("decided_by__isnull", True), models.Q(("decided_by", models.F("requested_by")), _negated=True), _connector="OR"
+                ),
+                name="operations_approval_four_eyes",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='approval',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'approved'), _negated=True), ('decided_by__isnull', False), _connector='OR'), name='operations_approval_has_approver'),
+            model_name="approval",
+            constraint=models.CheckConstraint(
+                condition=models.Q(models.Q(("state", "approved"), _negated=True), ("decided_by__isnull", False), _connector="OR"),
+                name="operations_approval_has_approver",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='approval',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'requested')), fields=('action', 'subject_type', 'subject_id'), name='operations_approval_one_pending'),
+            model_name="approval",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state", "requested")),
+                fields=("action", "subject_type", "subject_id"),
+                name="operations_approval_one_pending",
+            ),
         ),
         migrations.AddIndex(
-            model_name='caseevent',
-            index=models.Index(fields=['case', 'id'], name='operations_event_case'),
+            model_name="caseevent",
+            index=models.Index(fields=["case", "id"], name="operations_event_case"),
         ),
         migrations.AddConstraint(
-            model_name='savedview',
-            constraint=models.UniqueConstraint(fields=('user', 'name'), name='operations_view_once'),
+            model_name="savedview",
+            constraint=models.UniqueConstraint(fields=("user", "name"), name="operations_view_once"),
         ),
     ]

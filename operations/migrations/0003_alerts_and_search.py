@@ -11,209 +11,299 @@ import payos.kernel.ids
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('operations', '0002_initial'),
-        ('partners', '0001_initial'),
+        ("operations", "0002_initial"),
+        ("partners", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Alert',
+            name="Alert",
             fields=[
-                ('id', models.UUIDField(default=payos.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(default=payos.kernel.clock.now, editable=False)),
-                ('cause', models.CharField(max_length=200)),
-                ('summary', models.CharField(max_length=300)),
-                ('value', models.FloatField(default=0)),
-                ('severity', models.PositiveSmallIntegerField(choices=[(1, 'Low'), (2, 'Medium'), (3, 'High'), (4, 'Critical')])),
-                ('state', django_fsm.FSMField(choices=[('pending', 'Pending (does not hold long enough yet)'), ('firing', 'Firing'), ('acknowledged', 'Acknowledged'), ('resolved', 'Resolved')], default='pending', max_length=50, protected=True)),
-                ('since', models.DateTimeField(default=payos.kernel.clock.now)),
-                ('last_seen_at', models.DateTimeField(default=payos.kernel.clock.now)),
-                ('fired_at', models.DateTimeField(blank=True, null=True)),
-                ('told_at', models.DateTimeField(blank=True, null=True)),
-                ('escalated_at', models.DateTimeField(blank=True, null=True)),
-                ('acknowledged_at', models.DateTimeField(blank=True, null=True)),
-                ('resolved_at', models.DateTimeField(blank=True, null=True)),
+                ("id", models.UUIDField(default=payos.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                ("created_at", models.DateTimeField(default=payos.kernel.clock.now, editable=False)),
+                ("cause", models.CharField(max_length=200)),
+                ("summary", models.CharField(max_length=300)),
+                ("value", models.FloatField(default=0)),
+                ("severity", models.PositiveSmallIntegerField(choices=[(1, "Low"), (2, "Medium"), (3, "High"), (4, "Critical")])),
+                (
+                    "state",
+                    django_fsm.FSMField(
+                        choices=[
+                            ("pending", "Pending (does not hold long enough yet)"),
+                            ("firing", "Firing"),
+                            ("acknowledged", "Acknowledged"),
+                            ("resolved", "Resolved"),
+                        ],
+                        default="pending",
+                        max_length=50,
+                        protected=True,
+                    ),
+                ),
+                ("since", models.DateTimeField(default=payos.kernel.clock.now)),
+                ("last_seen_at", models.DateTimeField(default=payos.kernel.clock.now)),
+                ("fired_at", models.DateTimeField(blank=True, null=True)),
+                ("told_at", models.DateTimeField(blank=True, null=True)),
+                ("escalated_at", models.DateTimeField(blank=True, null=True)),
+                ("acknowledged_at", models.DateTimeField(blank=True, null=True)),
+                ("resolved_at", models.DateTimeField(blank=True, null=True)),
             ],
             options={
-                'permissions': [('manage_alert', 'May acknowledge alerts and test channels')],
-                'default_permissions': ('view',),
+                "permissions": [("manage_alert", "May acknowledge alerts and test channels")],
+                "default_permissions": ("view",),
             },
             bases=(django_fsm.FSMModelMixin, models.Model),
         ),
         migrations.CreateModel(
-            name='AlertChannel',
+            name="AlertChannel",
             fields=[
-                ('id', models.UUIDField(default=payos.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(default=payos.kernel.clock.now, editable=False)),
-                ('name', models.CharField(max_length=80, unique=True)),
-                ('kind', models.CharField(choices=[('email', 'E-mail'), ('slack', 'Slack'), ('pagerduty', 'PagerDuty'), ('sns', 'AWS SNS'), ('webhook', 'Webhook')], max_length=20)),
-                ('target', payos.kernel.crypto.EncryptedTextField(help_text="E-mail: addresses by commas. Slack and webhook: the address to post to. PagerDuty: the routing key. SNS: the topic's ARN.")),
-                ('endpoint', models.CharField(blank=True, help_text='PagerDuty and SNS: another service address, for example that of the EU region.', max_length=300)),
-                ('enabled', models.BooleanField(default=True)),
+                ("id", models.UUIDField(default=payos.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                ("created_at", models.DateTimeField(default=payos.kernel.clock.now, editable=False)),
+                ("name", models.CharField(max_length=80, unique=True)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("email", "E-mail"),
+                            ("slack", "Slack"),
+                            ("pagerduty", "PagerDuty"),
+                            ("sns", "AWS SNS"),
+                            ("webhook", "Webhook"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                (
+                    "target",
+                    payos.kernel.crypto.EncryptedTextField(
+                        help_text="E-mail: addresses by commas. Slack and webhook: the address to post to. PagerDuty: the routing key. SNS: the topic's ARN."
+                    ),
+                ),
+                (
+                    "endpoint",
+                    models.CharField(
+                        blank=True,
+                        help_text="PagerDuty and SNS: another service address, for example that of the EU region.",
+                        max_length=300,
+                    ),
+                ),
+                ("enabled", models.BooleanField(default=True)),
             ],
             options={
-                'ordering': ['name'],
-                'default_permissions': ('add', 'change', 'view'),
+                "ordering": ["name"],
+                "default_permissions": ("add", "change", "view"),
             },
         ),
         migrations.CreateModel(
-            name='AlertNotice',
+            name="AlertNotice",
             fields=[
-                ('id', models.UUIDField(default=payos.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(default=payos.kernel.clock.now, editable=False)),
-                ('event', models.CharField(help_text='trigger, repeat, escalate, acknowledge or resolve', max_length=20)),
-                ('period', models.PositiveIntegerField(default=0, help_text='Which repetition this is.')),
-                ('state', models.CharField(choices=[('waiting', 'Waiting'), ('sent', 'Sent'), ('failed', 'Failed')], default='waiting', max_length=10)),
-                ('attempts', models.PositiveSmallIntegerField(default=0)),
-                ('due_at', models.DateTimeField(default=payos.kernel.clock.now)),
-                ('sent_at', models.DateTimeField(blank=True, null=True)),
-                ('answer', models.CharField(blank=True, max_length=300)),
+                ("id", models.UUIDField(default=payos.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                ("created_at", models.DateTimeField(default=payos.kernel.clock.now, editable=False)),
+                ("event", models.CharField(help_text="trigger, repeat, escalate, acknowledge or resolve", max_length=20)),
+                ("period", models.PositiveIntegerField(default=0, help_text="Which repetition this is.")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("waiting", "Waiting"), ("sent", "Sent"), ("failed", "Failed")], default="waiting", max_length=10
+                    ),
+                ),
+                ("attempts", models.PositiveSmallIntegerField(default=0)),
+                ("due_at", models.DateTimeField(default=payos.kernel.clock.now)),
+                ("sent_at", models.DateTimeField(blank=True, null=True)),
+                ("answer", models.CharField(blank=True, max_length=300)),
             ],
             options={
-                'default_permissions': ('view',),
+                "default_permissions": ("view",),
             },
         ),
         migrations.CreateModel(
-            name='AlertRule',
+            name="AlertRule",
             fields=[
-                ('id', models.UUIDField(default=payos.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(default=payos.kernel.clock.now, editable=False)),
-                ('name', models.CharField(max_length=120, unique=True)),
-                ('enabled', models.BooleanField(default=True)),
-                ('source', models.CharField(choices=[('metric', 'A metric'), ('cases', 'Unresolved cases')], default='metric', max_length=10)),
-                ('metric', models.CharField(blank=True, help_text='As /metrics names it, for example payos_outbox_lag_seconds.', max_length=120)),
-                ('labels', models.JSONField(blank=True, default=dict, help_text='Only samples with these labels, for example {"rail": "ach"}.')),
-                ('case_kind', models.CharField(blank=True, help_text='Empty: every kind.', max_length=60)),
-                ('case_severity', models.PositiveSmallIntegerField(choices=[(1, 'Low'), (2, 'Medium'), (3, 'High'), (4, 'Critical')], default=3, help_text='From this severity on.')),
-                ('overdue_only', models.BooleanField(default=False, help_text='Only cases past their due time.')),
-                ('condition', models.CharField(choices=[('above', 'is above the threshold'), ('below', 'is below the threshold'), ('rises', 'rises by more than the threshold in the window'), ('absent', 'is absent for the whole window')], default='above', max_length=10)),
-                ('threshold', models.FloatField(default=0)),
-                ('window_minutes', models.PositiveIntegerField(default=15, help_text='For a rise and for an absence.')),
-                ('for_minutes', models.PositiveIntegerField(default=0, help_text='How long it must hold before it fires.')),
-                ('severity', models.PositiveSmallIntegerField(choices=[(1, 'Low'), (2, 'Medium'), (3, 'High'), (4, 'Critical')], default=3)),
-                ('repeat_minutes', models.PositiveIntegerField(default=240, help_text='Tell again at most this often while it lasts; 0: only once.')),
-                ('escalate_minutes', models.PositiveIntegerField(default=0, help_text='Tell the escalation too when nobody acknowledges; 0: never.')),
-                ('quiet_from', models.TimeField(blank=True, null=True)),
-                ('quiet_to', models.TimeField(blank=True, null=True)),
-                ('timezone', models.CharField(default='UTC', help_text='Of the quiet hours.', max_length=64)),
-                ('critical_breaks_quiet', models.BooleanField(default=True, help_text='A critical alert is told in quiet hours too.')),
+                ("id", models.UUIDField(default=payos.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                ("created_at", models.DateTimeField(default=payos.kernel.clock.now, editable=False)),
+                ("name", models.CharField(max_length=120, unique=True)),
+                ("enabled", models.BooleanField(default=True)),
+                (
+                    "source",
+                    models.CharField(choices=[("metric", "A metric"), ("cases", "Unresolved cases")], default="metric", max_length=10),
+                ),
+                (
+                    "metric",
+                    models.CharField(blank=True, help_text="As /metrics names it, for example payos_outbox_lag_seconds.", max_length=120),
+                ),
+                (
+                    "labels",
+                    models.JSONField(blank=True, default=dict, help_text='Only samples with these labels, for example {"rail": "ach"}.'),
+                ),
+                ("case_kind", models.CharField(blank=True, help_text="Empty: every kind.", max_length=60)),
+                (
+                    "case_severity",
+                    models.PositiveSmallIntegerField(
+                        choices=[(1, "Low"), (2, "Medium"), (3, "High"), (4, "Critical")], default=3, help_text="From this severity on."
+                    ),
+                ),
+                ("overdue_only", models.BooleanField(default=False, help_text="Only cases past their due time.")),
+                (
+                    "condition",
+                    models.CharField(
+                        choices=[
+                            ("above", "is above the threshold"),
+                            ("below", "is below the threshold"),
+                            ("rises", "rises by more than the threshold in the window"),
+                            ("absent", "is absent for the whole window"),
+                        ],
+                        default="above",
+                        max_length=10,
+                    ),
+                ),
+                ("threshold", models.FloatField(default=0)),
+                ("window_minutes", models.PositiveIntegerField(default=15, help_text="For a rise and for an absence.")),
+                ("for_minutes", models.PositiveIntegerField(default=0, help_text="How long it must hold before it fires.")),
+                (
+                    "severity",
+                    models.PositiveSmallIntegerField(choices=[(1, "Low"), (2, "Medium"), (3, "High"), (4, "Critical")], default=3),
+                ),
+                (
+                    "repeat_minutes",
+                    models.PositiveIntegerField(default=240, help_text="Tell again at most this often while it lasts; 0: only once."),
+                ),
+                (
+                    "escalate_minutes",
+                    models.PositiveIntegerField(default=0, help_text="Tell the escalation too when nobody acknowledges; 0: never."),
+                ),
+                ("quiet_from", models.TimeField(blank=True, null=True)),
+                ("quiet_to", models.TimeField(blank=True, null=True)),
+                ("timezone", models.CharField(default="UTC", help_text="Of the quiet hours.", max_length=64)),
+                ("critical_breaks_quiet", models.BooleanField(default=True, help_text="A critical alert is told in quiet hours too.")),
             ],
             options={
-                'ordering': ['name'],
-                'default_permissions': ('add', 'change', 'view'),
+                "ordering": ["name"],
+                "default_permissions": ("add", "change", "view"),
             },
         ),
         migrations.CreateModel(
-            name='CaseReference',
+            name="CaseReference",
             fields=[
-                ('id', models.UUIDField(default=payos.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(default=payos.kernel.clock.now, editable=False)),
-                ('livemode', models.BooleanField(default=False, editable=False)),
-                ('text', models.CharField(db_collation='C', max_length=200)),
+                ("id", models.UUIDField(default=payos.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                ("created_at", models.DateTimeField(default=payos.kernel.clock.now, editable=False)),
+                ("livemode", models.BooleanField(default=False, editable=False)),
+                ("text", models.CharField(db_collation="C", max_length=200)),
             ],
             options={
-                'default_permissions': (),
+                "default_permissions": (),
             },
         ),
         migrations.CreateModel(
-            name='MetricSample',
+            name="MetricSample",
             fields=[
-                ('id', models.UUIDField(default=payos.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(default=payos.kernel.clock.now, editable=False)),
-                ('cause', models.CharField(max_length=200)),
-                ('value', models.FloatField()),
-                ('at', models.DateTimeField(default=payos.kernel.clock.now)),
+                ("id", models.UUIDField(default=payos.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                ("created_at", models.DateTimeField(default=payos.kernel.clock.now, editable=False)),
+                ("cause", models.CharField(max_length=200)),
+                ("value", models.FloatField()),
+                ("at", models.DateTimeField(default=payos.kernel.clock.now)),
             ],
             options={
-                'default_permissions': (),
+                "default_permissions": (),
             },
         ),
         migrations.AddIndex(
-            model_name='case',
-            index=models.Index(condition=models.Q(('state', 'resolved'), _negated=True), fields=['rail', 'due_at'], name='operations_case_rail'),
+            model_name="case",
+            index=models.Index(
+                condition=models.Q(("state", "resolved"), _negated=True), fields=["rail", "due_at"], name="operations_case_rail"
+            ),
         ),
         migrations.AddIndex(
-            model_name='case',
-            index=models.Index(condition=models.Q(('state', 'resolved'), _negated=True), fields=['-amount_minor'], name='operations_case_amount'),
+            model_name="case",
+            index=models.Index(
+                condition=models.Q(("state", "resolved"), _negated=True), fields=["-amount_minor"], name="operations_case_amount"
+            ),
         ),
         migrations.AddIndex(
-            model_name='case',
-            index=models.Index(condition=models.Q(('state', 'resolved'), _negated=True), fields=['severity', 'due_at'], name='operations_case_severity'),
+            model_name="case",
+            index=models.Index(
+                condition=models.Q(("state", "resolved"), _negated=True), fields=["severity", "due_at"], name="operations_case_severity"
+            ),
         ),
         migrations.AddIndex(
-            model_name='case',
-            index=models.Index(condition=models.Q(('state', 'resolved')), fields=['resolved_at'], name='operations_case_resolved'),
+            model_name="case",
+            index=models.Index(condition=models.Q(("state", "resolved")), fields=["resolved_at"], name="operations_case_resolved"),
         ),
         migrations.AddField(
-            model_name='alert',
-            name='acknowledged_by',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="alert",
+            name="acknowledged_by",
+            field=models.ForeignKey(
+                blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+            ),
         ),
         migrations.AddField(
-            model_name='alertnotice',
-            name='alert',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='notices', to='operations.alert'),
+            model_name="alertnotice",
+            name="alert",
+            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="notices", to="operations.alert"),
         ),
         migrations.AddField(
-            model_name='alertnotice',
-            name='channel',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='notices', to='operations.alertchannel'),
+            model_name="alertnotice",
+            name="channel",
+            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="notices", to="operations.alertchannel"),
         ),
         migrations.AddField(
-            model_name='alertrule',
-            name='channels',
-            field=models.ManyToManyField(blank=True, related_name='rules', to='operations.alertchannel'),
+            model_name="alertrule",
+            name="channels",
+            field=models.ManyToManyField(blank=True, related_name="rules", to="operations.alertchannel"),
         ),
         migrations.AddField(
-            model_name='alertrule',
-            name='escalation',
-            field=models.ManyToManyField(blank=True, related_name='escalations', to='operations.alertchannel'),
+            model_name="alertrule",
+            name="escalation",
+            field=models.ManyToManyField(blank=True, related_name="escalations", to="operations.alertchannel"),
         ),
         migrations.AddField(
-            model_name='alert',
-            name='rule',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='alerts', to='operations.alertrule'),
+            model_name="alert",
+            name="rule",
+            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="alerts", to="operations.alertrule"),
         ),
         migrations.AddField(
-            model_name='casereference',
-            name='case',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='words', to='operations.case'),
+            model_name="casereference",
+            name="case",
+            field=models.ForeignKey(
+                db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name="words", to="operations.case"
+            ),
         ),
         migrations.AddField(
-            model_name='casereference',
-            name='partner',
-            field=models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='partners.partner'),
+            model_name="casereference",
+            name="partner",
+            field=models.ForeignKey(
+                blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="partners.partner"
+            ),
         ),
         migrations.AddField(
-            model_name='metricsample',
-            name='rule',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='samples', to='operations.alertrule'),
+            model_name="metricsample",
+            name="rule",
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="samples", to="operations.alertrule"),
         ),
         migrations.AddIndex(
-            model_name='alertnotice',
-            index=models.Index(condition=models.Q(('state', 'waiting')), fields=['due_at'], name='operations_notice_due'),
+            model_name="alertnotice",
+            index=models.Index(condition=models.Q(("state", "waiting")), fields=["due_at"], name="operations_notice_due"),
         ),
         migrations.AddConstraint(
-            model_name='alertnotice',
-            constraint=models.UniqueConstraint(fields=('alert', 'channel', 'event', 'period'), name='operations_notice_once'),
+            model_name="alertnotice",
+            constraint=models.UniqueConstraint(fields=("alert", "channel", "event", "period"), name="operations_notice_once"),
         ),
         migrations.AddIndex(
-            model_name='alert',
-            index=models.Index(condition=models.Q(('state', 'resolved'), _negated=True), fields=['-id'], name='operations_alert_open'),
+            model_name="alert",
+            index=models.Index(condition=models.Q(("state", "resolved"), _negated=True), fields=["-id"], name="operations_alert_open"),
         ),
         migrations.AddConstraint(
-            model_name='alert',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'resolved'), _negated=True), fields=('rule', 'cause'), name='operations_alert_once'),
+            model_name="alert",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state", "resolved"), _negated=True), fields=("rule", "cause"), name="operations_alert_once"
+            ),
         ),
         migrations.AddIndex(
-            model_name='casereference',
-            index=models.Index(fields=['text', 'case'], name='operations_reference_find'),
+            model_name="casereference",
+            index=models.Index(fields=["text", "case"], name="operations_reference_find"),
         ),
         migrations.AddIndex(
-            model_name='metricsample',
-            index=models.Index(fields=['rule', 'cause', 'at'], name='operations_sample_window'),
+            model_name="metricsample",
+            index=models.Index(fields=["rule", "cause", "at"], name="operations_sample_window"),
         ),
     ]

@@ -5,20 +5,21 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('operations', '0004_defaults'),
-        ('partners', '0001_initial'),
+        ("operations", "0004_defaults"),
+        ("partners", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AddIndex(
-            model_name='case',
-            index=models.Index(condition=models.Q(('state', 'resolved'), _negated=True), fields=['severity', 'created_at'], name='operations_case_age'),
+            model_name="case",
+            index=models.Index(
+                condition=models.Q(("state", "resolved"), _negated=True), fields=["severity", "created_at"], name="operations_case_age"
+            ),
         ),
         migrations.AddIndex(
-            model_name='case',
-            index=models.Index(condition=models.Q(('state', 'awaiting_approval')), fields=['due_at'], name='operations_case_waiting'),
+            model_name="case",
+            index=models.Index(condition=models.Q(("state", "awaiting_approval")), fields=["due_at"], name="operations_case_waiting"),
         ),
     ]

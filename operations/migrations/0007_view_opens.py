@@ -4,15 +4,14 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('operations', '0006_ingestion_rules'),
+        ("operations", "0006_ingestion_rules"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='savedview',
-            name='opens',
-            field=models.BooleanField(default=False, help_text='The queue opens with it.'),
+            model_name="savedview",
+            name="opens",
+            field=models.BooleanField(default=False, help_text="The queue opens with it."),
         ),
     ]

@@ -57,9 +57,7 @@ class Approval(AuditedState, OptionalTenantModel):
                 condition=Q(decided_by__isnull=True) | ~Q(decided_by=F("requested_by")),
                 name="operations_approval_four_eyes",
             ),
-            models.CheckConstraint(
-                condition=~Q(state="approved") | Q(decided_by__isnull=False), name="operations_approval_has_approver"
-            ),
+            models.CheckConstraint(condition=~Q(state="approved") | Q(decided_by__isnull=False), name="operations_approval_has_approver"),
             models.UniqueConstraint(
                 fields=["action", "subject_type", "subject_id"],
                 condition=Q(state="requested"),

@@ -56,25 +56,19 @@ class Case(AuditedState, OptionalTenantModel):
     occurrences = models.PositiveIntegerField(default=1)
     last_seen_at = models.DateTimeField(default=clock.now)
     due_at = models.DateTimeField(null=True, blank=True)
-    assignee = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="cases"
-    )
+    assignee = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="cases")
     lease_until = models.DateTimeField(null=True, blank=True)
     snoozed_until = models.DateTimeField(null=True, blank=True)
     resolution = models.CharField(max_length=60, blank=True)
     resolution_note = models.TextField(blank=True)
     resolved_at = models.DateTimeField(null=True, blank=True)
-    resolved_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
-    )
+    resolved_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
 
     class Meta:
         permissions = [("work_case", "May work cases: claim, comment, snooze, resolve")]
         default_permissions = ("view",)
         constraints = [
-            models.UniqueConstraint(
-                fields=["cause_key"], condition=~Q(state="resolved"), name="operations_case_one_open_per_cause"
-            ),
+            models.UniqueConstraint(fields=["cause_key"], condition=~Q(state="resolved"), name="operations_case_one_open_per_cause"),
         ]
         indexes = [
             # The queue is read by due time among what is unresolved; each index holds only that.

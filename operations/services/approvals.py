@@ -63,9 +63,7 @@ def needs_approval(*, action: str, user: Any, amount_minor: int | None, currency
     if amount_minor is None:
         return True
     roles = list(user.groups.values_list("name", flat=True)) if user is not None else []
-    return not ApprovalLimit.objects.filter(
-        action=action, role__in=roles, currency=currency, limit_minor__gte=abs(amount_minor)
-    ).exists()
+    return not ApprovalLimit.objects.filter(action=action, role__in=roles, currency=currency, limit_minor__gte=abs(amount_minor)).exists()
 
 
 @transaction.atomic

@@ -65,7 +65,9 @@ def _left_out(taken: QuerySet, case_ids: Sequence[uuid.UUID]) -> list[str]:
     """Why the others stay as they are: who works them, or the state that forbids the act."""
     others = Case.objects.filter(pk__in=case_ids).exclude(pk__in=taken.values("pk")).order_by()
     said = []
-    for state, who, count in others.values_list("state", "assignee__username").annotate(n=Count("pk")).order_by("state", "assignee__username"):
+    for state, who, count in (
+        others.values_list("state", "assignee__username").annotate(n=Count("pk")).order_by("state", "assignee__username")
+    ):
         because = f"{who or 'somebody'} works {'it' if count == 1 else 'them'} now" if state == CaseState.CLAIMED else STANDING[state]
         said.append((because, count))
     merged: dict[str, int] = {}
@@ -123,17 +125,23 @@ def apply_bulk(
 @transaction.atomic
 def undo_bulk(*, user: Any, bulk_id: str) -> tuple[int, int]:
     """Take back what one bulk act of this person did to the cases that nobody has changed since; how many, and how many stay."""
-    found = list(CaseEvent.objects.filter(actor=actor_of(user), data__bulk_id=bulk_id, at__gte=clock.now() - UNDO_FOR).order_by("pk")[:LIMIT])
+    found = list(
+        CaseEvent.objects.filter(actor=actor_of(user), data__bulk_id=bulk_id, at__gte=clock.now() - UNDO_FOR).order_by("pk")[:LIMIT]
+    )
     if not bulk_id or not found:
         raise Problem("case_nothing_to_undo", "There is nothing to take back: it was done by somebody else, or too long ago.")
     last = {
         event.case_id: event.pk
-        for event in CaseEvent.objects.filter(case_id__in=[event.case_id for event in found], kind__in=CHANGES).order_by("case_id", "-id").distinct("case_id")
+        for event in CaseEvent.objects.filter(case_id__in=[event.case_id for event in found], kind__in=CHANGES)
+        .order_by("case_id", "-id")
+        .distinct("case_id")
     }
     wanted = {event.case_id: event for event in found if last.get(event.case_id) == event.pk and "before" in event.data}
     cases = list(Case.objects.select_for_update(of=("self",), no_key=True).filter(pk__in=wanted).order_by("pk"))
     # A cause that has opened a new case meanwhile goes on there.
-    twins = set(Case.objects.filter(cause_key__in=[case.cause_key for case in cases], state__in=UNRESOLVED).values_list("cause_key", flat=True))
+    twins = set(
+        Case.objects.filter(cause_key__in=[case.cause_key for case in cases], state__in=UNRESOLVED).values_list("cause_key", flat=True)
+    )
     back = [case for case in cases if case.state != CaseState.RESOLVED or case.cause_key not in twins]
     groups: dict[tuple[Any, ...], list[uuid.UUID]] = {}
     for case in back:

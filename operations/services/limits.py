@@ -71,6 +71,4 @@ def _execute(params: dict[str, Any], approval: Approval) -> dict[str, Any]:
 
 
 def register() -> None:
-    register_approval_action(
-        CHANGE_LIMIT, execute=_execute, preview=_preview, fingerprint=lambda params: str(_current(params))
-    )
+    register_approval_action(CHANGE_LIMIT, execute=_execute, preview=_preview, fingerprint=lambda params: str(_current(params)))

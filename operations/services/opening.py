@@ -79,12 +79,22 @@ def resolve_by_cause(cause_keys: Iterable[str], *, resolution: str, note: str = 
     return closed
 
 
-def add_events(cases: Sequence[Case], *, kind: str, text: str = "", data: dict[str, Any] | Callable[[Case], dict[str, Any]] | None = None) -> None:
+def add_events(
+    cases: Sequence[Case], *, kind: str, text: str = "", data: dict[str, Any] | Callable[[Case], dict[str, Any]] | None = None
+) -> None:
     """The same line on the timeline of each case; `data` may differ from case to case."""
     actor = tenancy.current().actor
     CaseEvent.objects.bulk_create(
         [
-            CaseEvent(case=case, partner_id=case.partner_id, livemode=case.livemode, kind=kind, actor=actor, text=text, data=data(case) if callable(data) else data or {})
+            CaseEvent(
+                case=case,
+                partner_id=case.partner_id,
+                livemode=case.livemode,
+                kind=kind,
+                actor=actor,
+                text=text,
+                data=data(case) if callable(data) else data or {},
+            )
             for case in cases
         ],
         batch_size=BATCH,

@@ -24,9 +24,7 @@ class SlaTable:
     def __init__(self) -> None:
         self.rules = list(Sla.objects.order_by("order", "-minimum_minor", "id"))
 
-    def verdict(
-        self, *, kind: str, currency: str, amount_minor: int | None, severity: int | None, opened_at: datetime
-    ) -> Verdict:
+    def verdict(self, *, kind: str, currency: str, amount_minor: int | None, severity: int | None, opened_at: datetime) -> Verdict:
         size = abs(amount_minor or 0)
         for rule in self.rules:
             if rule.kind not in ("", kind) or rule.currency not in ("", currency) or size < rule.minimum_minor:

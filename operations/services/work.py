@@ -44,7 +44,10 @@ def free_for(case: Case, user: Any) -> None:
     if case.state == CaseState.RESOLVED:
         who = case.resolved_by.get_username() if case.resolved_by else "the system"
         when = f" at {case.resolved_at:%H:%M} UTC" if case.resolved_at else ""
-        raise Problem("invalid_state", f"{case.public_id} was resolved by {who}{when}: nothing was changed. Undo brings back what you resolved yourself.")
+        raise Problem(
+            "invalid_state",
+            f"{case.public_id} was resolved by {who}{when}: nothing was changed. Undo brings back what you resolved yourself.",
+        )
     if case.state == CaseState.CLAIMED and case.assignee_id != user.pk and case.lease_until and case.lease_until > clock.now():
         who = case.assignee.get_username() if case.assignee else "somebody"
         raise Problem("case_claimed", f"{case.public_id} is worked by {who} until {case.lease_until:%H:%M} UTC.")
@@ -193,7 +196,9 @@ def _undo_resolution(case: Case) -> None:
     if handler is not None:
         handler(case)
     elif done:
-        raise Problem("case_not_undoable", f"{case.public_id} was resolved by {case.resolution}, which has effects that cannot be taken back here.")
+        raise Problem(
+            "case_not_undoable", f"{case.public_id} was resolved by {case.resolution}, which has effects that cannot be taken back here."
+        )
     case.data = {name: value for name, value in case.data.items() if name != "resolved"}
     take(case, "undo_resolution")
 
@@ -231,10 +236,18 @@ def picture(case: Case) -> dict[str, Any]:
     }
 
 
-def _note(case: Case, kind: str, user: Any, *, text: str = "", before: dict[str, Any] | None = None, data: dict[str, Any] | None = None) -> CaseEvent:
+def _note(
+    case: Case, kind: str, user: Any, *, text: str = "", before: dict[str, Any] | None = None, data: dict[str, Any] | None = None
+) -> CaseEvent:
     change = {"before": before, "after": picture(case)} if before is not None else {}
     return CaseEvent.objects.create(
-        case=case, partner_id=case.partner_id, livemode=case.livemode, kind=kind, actor=actor_of(user), text=text, data=change | (data or {})
+        case=case,
+        partner_id=case.partner_id,
+        livemode=case.livemode,
+        kind=kind,
+        actor=actor_of(user),
+        text=text,
+        data=change | (data or {}),
     )
 
 

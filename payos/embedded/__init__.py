@@ -104,9 +104,7 @@ def _start(home: Home) -> dict[str, Any]:
             raise EmbeddedError(_why(home))
         time.sleep(0.02)
     process.terminate()
-    raise EmbeddedError(
-        f"the embedded servers did not start within {START_SECONDS:.0f} s; see {home.file('keeper.log')}"
-    )
+    raise EmbeddedError(f"the embedded servers did not start within {START_SECONDS:.0f} s; see {home.file('keeper.log')}")
 
 
 def _launch(home: Home) -> subprocess.Popen[bytes]:

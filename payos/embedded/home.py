@@ -34,8 +34,7 @@ class Home:
             free = shutil.disk_usage(self.path).free
         except OSError as error:
             raise EmbeddedError(
-                f"the folder {self.path} cannot be used ({error.strerror or error}); make it writable or set PAYOS_HOME "
-                "to another folder"
+                f"the folder {self.path} cannot be used ({error.strerror or error}); make it writable or set PAYOS_HOME to another folder"
             ) from error
         if free < NEEDED_BYTES:
             raise EmbeddedError(

@@ -110,9 +110,7 @@ def main() -> int:
             return 1
         except Exception as error:  # noqa: BLE001  the keeper reports whatever stopped it
             traceback.print_exc()
-            home.file("keeper.error").write_text(
-                f"the embedded servers failed ({error}); see {home.file('keeper.log')}"
-            )
+            home.file("keeper.error").write_text(f"the embedded servers failed ({error}); see {home.file('keeper.log')}")
             return 1
     return 0
 

@@ -102,9 +102,24 @@ class Postgres:
             os.chown(secret, self.user.pw_uid, self.user.pw_gid)
         try:
             subprocess.run(
-                [self.binaries / "initdb", "-D", fresh, "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8", "-A",
-                 "scram-sha-256", f"--pwfile={secret}", "--no-instructions"],
-                check=True, capture_output=True, cwd="/", **self._drop(),  # type: ignore[call-overload]
+                [
+                    self.binaries / "initdb",
+                    "-D",
+                    fresh,
+                    "-U",
+                    "postgres",
+                    "-E",
+                    "UTF8",
+                    "--locale=C.UTF-8",
+                    "-A",
+                    "scram-sha-256",
+                    f"--pwfile={secret}",
+                    "--no-instructions",
+                ],
+                check=True,
+                capture_output=True,
+                cwd="/",
+                **self._drop(),  # type: ignore[call-overload]
             )
         except subprocess.CalledProcessError as error:
             said = error.stderr.decode(errors="replace").strip().splitlines()
@@ -149,7 +164,11 @@ class Postgres:
         with log_path.open("ab") as log:
             start = log.tell()
             self.process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/",
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd="/",
                 preexec_fn=_after_drop(self.user, self.follow(signal.SIGINT)),
             )
         deadline = time.monotonic() + 60
@@ -172,8 +191,13 @@ class Postgres:
 
     def _connect(self, password: str, database: str = "postgres") -> psycopg.Connection:
         return psycopg.connect(
-            host=str(self.socket_folder), port=self.port, user="postgres", password=password, dbname=database,
-            autocommit=True, connect_timeout=5,
+            host=str(self.socket_folder),
+            port=self.port,
+            user="postgres",
+            password=password,
+            dbname=database,
+            autocommit=True,
+            connect_timeout=5,
         )
 
     def _bootstrap(self, passwords: dict[str, str]) -> None:
@@ -254,7 +278,8 @@ def _system_user() -> pwd.struct_passwd:
         if name == SYSTEM_USER:
             subprocess.run(  # nosec B607 # found on the PATH of whoever installs
                 ["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", SYSTEM_USER],
-                capture_output=True, check=False,
+                capture_output=True,
+                check=False,
             )
             try:
                 return pwd.getpwnam(name)

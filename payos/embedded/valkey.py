@@ -38,7 +38,7 @@ class Valkey:
         config.touch(mode=0o600)
         config.write_text(
             f"bind 127.0.0.1\nport {self.port}\nrequirepass {passwords['valkey']}\ndir {json.dumps(str(folder))}\n"
-            "appendonly yes\nappendfsync everysec\nsave \"\"\ndaemonize no\n"
+            'appendonly yes\nappendfsync everysec\nsave ""\ndaemonize no\n'
             f"logfile {json.dumps(str(folder / 'valkey.log'))}\n"
         )
         self.process = subprocess.Popen(

@@ -74,7 +74,9 @@ class PayosModelAdmin(ModelAdmin):
             audit.record(action="viewed", subject=row if row is not None else object_id)
         return response
 
-    def render_change_form(self, request: HttpRequest, context: dict[str, Any], add: bool = False, change: bool = False, form_url: str = "", obj: Any = None) -> HttpResponse:
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], add: bool = False, change: bool = False, form_url: str = "", obj: Any = None
+    ) -> HttpResponse:
         shown = context["adminform"]
         shown.form.asked_by = request.user
         if self.conditional_fields and not (self.has_change_permission(request, obj) if change else add):
@@ -114,7 +116,10 @@ class ReadOnlyModelAdmin(PayosModelAdmin):
         return [self._read(name) for name in named if self.fields or not (money and name == "currency")]
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        return [(title, {**options, "fields": [self._read(name) for name in options["fields"]]}) for title, options in super().get_fieldsets(request, obj)]
+        return [
+            (title, {**options, "fields": [self._read(name) for name in options["fields"]]})
+            for title, options in super().get_fieldsets(request, obj)
+        ]
 
     def _read(self, name: Any) -> Any:
         return self._readings.get(name, name) if isinstance(name, str) else [self._read(one) for one in name]
@@ -134,7 +139,11 @@ def _linked(self: UnfoldAdminReadonlyField, remote_field: Any, remote_obj: Any) 
     neighbour = self.model_admin.admin_site._registry.get(remote_field.model)
     user = getattr(self.form, "asked_by", None)
     opts = remote_field.model._meta
-    if neighbour is None or user is None or not any(user.has_perm(f"{opts.app_label}.{act}_{opts.model_name}") for act in ("view", "change")):
+    if (
+        neighbour is None
+        or user is None
+        or not any(user.has_perm(f"{opts.app_label}.{act}_{opts.model_name}") for act in ("view", "change"))
+    ):
         return str(remote_obj)
     return _link(self, remote_field, remote_obj)
 

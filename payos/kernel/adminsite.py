@@ -68,7 +68,6 @@ class PayosAdminSite(UnfoldAdminSite):
         wanted = request.GET.get("next", "")
         return redirect_to_login(wanted) if wanted else redirect("account_login")
 
-
     def logout(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         super().logout(request, extra_context)
         return redirect("account_login")

@@ -84,9 +84,7 @@ class PayosAPIView(APIView):
         self.perform_authentication(request)
         key: Any = request.auth
         if key is not None:
-            self._stack.enter_context(
-                tenancy.tenant_scope(key.partner_id, key.livemode, actor=f"key:{key.public_id}")
-            )
+            self._stack.enter_context(tenancy.tenant_scope(key.partner_id, key.livemode, actor=f"key:{key.public_id}"))
         super().initial(request, *args, **kwargs)
         if request.auth is not None:
             self.api_version = _version(request)

@@ -12,7 +12,14 @@ from functools import lru_cache
 
 import holidays
 
-CODES = {"US_FED": "United States, Federal Reserve", "BR": "Brazil, banking", "MX": "Mexico, banking", "KE": "Kenya", "TARGET": "Eurozone, TARGET", "NONE": "Every day"}
+CODES = {
+    "US_FED": "United States, Federal Reserve",
+    "BR": "Brazil, banking",
+    "MX": "Mexico, banking",
+    "KE": "Kenya",
+    "TARGET": "Eurozone, TARGET",
+    "NONE": "Every day",
+}
 LIMIT_DAYS = 3700
 # Days off that a President gives federal offices (24 December, days of mourning) and inaugurations close no Reserve Bank.
 RESERVE_BANK_HOLIDAYS = {

@@ -75,7 +75,12 @@ class Problem(Exception):
 
 register("invalid_request", 400, "The request is not valid", "Read `errors`: each names the field and what to change.")
 register("malformed_body", 400, "The body cannot be read", "Send one JSON object in UTF-8.")
-register("idempotency_key_missing", 400, "The Idempotency-Key header is missing", "Send a fresh unique key with every new write and the same key with its retries.")
+register(
+    "idempotency_key_missing",
+    400,
+    "The Idempotency-Key header is missing",
+    "Send a fresh unique key with every new write and the same key with its retries.",
+)
 register("idempotency_key_invalid", 400, "The Idempotency-Key header is not valid", "Use 1 to 255 printable characters.")
 register("version_unknown", 400, "The PayOS-Version header names no version", "Leave it out to use the version pinned to the key.")
 register("authentication_required", 401, "No valid API key was sent", "Send `Authorization: Bearer sk_...`.")
@@ -92,5 +97,10 @@ register("unsupported_media_type", 415, "The body has a type that this address d
 register("idempotency_key_reused", 422, "The key was used for another request", "Use a new key for a new request.")
 register("unprocessable", 422, "The request cannot be carried out", "")
 register("rate_limited", 429, "Too many requests", "Wait as long as Retry-After says.")
-register("internal_error", 500, "Something failed on our side", "Nothing was done. Repeat with the same Idempotency-Key; quote the request id if it stays.")
+register(
+    "internal_error",
+    500,
+    "Something failed on our side",
+    "Nothing was done. Repeat with the same Idempotency-Key; quote the request id if it stays.",
+)
 register("unavailable", 503, "A part that this needs is not available", "Repeat later with the same Idempotency-Key.")

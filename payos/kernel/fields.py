@@ -65,7 +65,9 @@ class StrictSchema(OpenApiSerializerExtension):
 def read_body(serializer_class: type[serializers.Serializer], data: Any) -> dict[str, Any]:
     """The validated body; what is wrong with it leaves as a problem that points at the fields."""
     if not isinstance(data, dict):
-        raise Problem("invalid_request", "The body must be one JSON object.", errors=[{"pointer": "", "code": "type", "detail": "not an object"}])
+        raise Problem(
+            "invalid_request", "The body must be one JSON object.", errors=[{"pointer": "", "code": "type", "detail": "not an object"}]
+        )
     serializer = serializer_class(data=data)
     serializer.is_valid(raise_exception=True)
     return dict(serializer.validated_data)

@@ -46,9 +46,9 @@ class Column:
             return UnfoldAdminSelectWidget(attrs=attrs, choices=shown).render(name, value)
         if self.offers:
             attrs |= {"list": f"{prefix}-{self.name}-offers"}
-        return UnfoldAdminTextInputWidget(
-            attrs=attrs | {"placeholder": self.hint if number == 0 else "", "autocomplete": "off"}
-        ).render(name, value)
+        return UnfoldAdminTextInputWidget(attrs=attrs | {"placeholder": self.hint if number == 0 else "", "autocomplete": "off"}).render(
+            name, value
+        )
 
     def offered(self, prefix: str) -> SafeString:
         if not self.offers or self.choices:
@@ -92,9 +92,7 @@ class RowsWidget(forms.Widget):
         return rows
 
     def value_omitted_from_data(self, data: Mapping[str, Any], files: MultiValueDict, name: str) -> bool:
-        return not any(
-            f"{name}-{number}-{column.name}" in data for number in range(MOST_ROWS) for column in self.columns
-        )
+        return not any(f"{name}-{number}-{column.name}" in data for number in range(MOST_ROWS) for column in self.columns)
 
     def id_for_label(self, id_: str) -> str:
         return f"{id_}-0-{self.columns[0].name}" if id_ else id_
@@ -103,9 +101,7 @@ class RowsWidget(forms.Widget):
 class RowsField(forms.Field):
     """Complete rows as a list of dictionaries; `check` says in words what is wrong with one, or nothing."""
 
-    def __init__(
-        self, *columns: Column, check: Callable[[dict[str, str]], str | None] | None = None, **kwargs: Any
-    ) -> None:
+    def __init__(self, *columns: Column, check: Callable[[dict[str, str]], str | None] | None = None, **kwargs: Any) -> None:
         self.columns, self.check = columns, check
         super().__init__(**{"widget": RowsWidget(columns), **kwargs})
 
@@ -134,17 +130,11 @@ class RowsField(forms.Field):
 class FactsField(RowsField):
     """A dictionary: a name and its value a row."""
 
-    def __init__(
-        self, *, label_name: str = "Name", offers: tuple[tuple[str, str], ...] = (), hint: str = "", **kwargs: Any
-    ) -> None:
+    def __init__(self, *, label_name: str = "Name", offers: tuple[tuple[str, str], ...] = (), hint: str = "", **kwargs: Any) -> None:
         super().__init__(Column("name", label_name, offers=offers, hint=hint), Column("value", "Value"), **kwargs)
 
     def prepare_value(self, value: Any) -> Any:
-        return (
-            [{"name": name, "value": self.write(one)} for name, one in value.items()]
-            if isinstance(value, Mapping)
-            else value
-        )
+        return [{"name": name, "value": self.write(one)} for name, one in value.items()] if isinstance(value, Mapping) else value
 
     def clean(self, value: Any) -> dict[str, Any]:
         rows = super().clean(value)

@@ -14,9 +14,7 @@ __all__ = ["DialogForm", "PlainFileInput", "ReasonForm"]
 
 
 class ReasonForm(DialogForm):
-    reason = forms.CharField(
-        max_length=300, widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}), help_text="Kept in the audit trail."
-    )
+    reason = forms.CharField(max_length=300, widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}), help_text="Kept in the audit trail.")
 
 
 class PlainFileInput(forms.FileInput):

@@ -94,9 +94,7 @@ def decode(prefix: str, text: str) -> uuid.UUID:
         raise InvalidId(f"{shown!r} is no {kind} id: it must start with {prefix}_")
     if found != prefix:
         other = PREFIXES.get(found)
-        raise InvalidId(
-            f"{shown!r} is the id of a {other}, not of a {kind}" if other else f"{shown!r} must start with {prefix}_"
-        )
+        raise InvalidId(f"{shown!r} is the id of a {other}, not of a {kind}" if other else f"{shown!r} must start with {prefix}_")
     if len(letters) != LENGTH or letters[0] > "7":
         raise InvalidId(f"{shown!r} is no {kind} id: after {prefix}_ come {LENGTH} characters, the first 0 to 7")
     number = 0

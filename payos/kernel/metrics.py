@@ -116,7 +116,12 @@ def kernel_source() -> Iterator[Sample]:
     yield "payos_outbox_lag_seconds", "Age of the oldest event that subscribers have not seen.", {}, lag["seconds"]
     yield "payos_outbox_unpublished", "Events that the sink has not taken (counted up to 10000).", {}, lag["unpublished"]
     yield "payos_outbox_parked", "Events set aside because a handler keeps failing.", {}, lag["parked"]
-    yield "payos_publish_failure_ratio", "Share of the last hour's events that the sink has not taken in time (of the newest 10000).", {}, outbox.failure_ratio()
+    yield (
+        "payos_publish_failure_ratio",
+        "Share of the last hour's events that the sink has not taken in time (of the newest 10000).",
+        {},
+        outbox.failure_ratio(),
+    )
     yield "payos_database_connections_ratio", "Connections to the database against those that it allows.", {}, _connections()
     for row in Circuit.objects.all()[:500]:
         yield "payos_breaker_open", "1 while the circuit breaker refuses calls.", {"name": row.name}, float(row.opened_at is not None)

@@ -16,4 +16,3 @@ class RunSQLFile(migrations.RunSQL):
         sql = (folder / up).read_text()
         reverse = (folder / down).read_text() if down else None
         super().__init__(sql, reverse, **kwargs)
-

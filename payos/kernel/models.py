@@ -57,9 +57,7 @@ class OptionalTenantModel(BaseModel):
 
     rls = "partner_id"
 
-    partner = models.ForeignKey(
-        "partners.Partner", on_delete=models.PROTECT, related_name="+", null=True, blank=True, db_index=False
-    )
+    partner = models.ForeignKey("partners.Partner", on_delete=models.PROTECT, related_name="+", null=True, blank=True, db_index=False)
     livemode = models.BooleanField(default=False, editable=False)
 
     class Meta:

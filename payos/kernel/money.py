@@ -36,16 +36,14 @@ def exponent(currency: str) -> int:
     try:
         return EXPONENTS[currency]
     except (KeyError, TypeError):
-        raise MoneyError(
-            "currency", f"{str(currency)[:12]!r} is no currency: use a code such as USD, KES or USDC"
-        ) from None
+        raise MoneyError("currency", f"{str(currency)[:12]!r} is no currency: use a code such as USD, KES or USDC") from None
 
 
 def parse_minor(value: Any, currency: str) -> int:
     """Minor units of a decimal text or JSON number. A number with too many places is refused, never rounded."""
     places = exponent(currency)
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
-        raise MoneyError("format", "write the amount as a decimal text such as \"12.50\"")
+        raise MoneyError("format", 'write the amount as a decimal text such as "12.50"')
     if isinstance(value, Exponential):
         raise MoneyError("format", f"write the amount without an exponent: {str(value)[:40]} is not plain")
     if isinstance(value, Decimal) and not value.is_finite():
@@ -55,7 +53,7 @@ def parse_minor(value: Any, currency: str) -> int:
     text = _plain(value)
     found = PLAIN.match(text)
     if found is None:
-        raise MoneyError("format", f"{text[:40]!r} is no decimal number such as \"12.50\"")
+        raise MoneyError("format", f'{text[:40]!r} is no decimal number such as "12.50"')
     sign, whole, fraction = found[1], found[2], found[3] or ""
     if len(fraction) > places and fraction[places:].strip("0"):
         raise MoneyError("places", f"{text[:40]} has more than the {places} decimal places of {currency}")

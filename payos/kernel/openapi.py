@@ -93,8 +93,12 @@ def listing(item: type[serializers.Serializer], prefix: str, **more: Any) -> dic
     cursor = "The id at the edge of the page that you have."
     parameters = [
         OpenApiParameter("limit", {"type": "integer", "minimum": 1, "maximum": 100, "default": 20}, description="Rows a page."),
-        OpenApiParameter("starting_after", {"type": "string", "pattern": f"^{prefix}_[0-7][0-9a-z]{{25}}$"}, description=f"{cursor} Gives what is older."),
-        OpenApiParameter("ending_before", {"type": "string", "pattern": f"^{prefix}_[0-7][0-9a-z]{{25}}$"}, description=f"{cursor} Gives what is newer."),
+        OpenApiParameter(
+            "starting_after", {"type": "string", "pattern": f"^{prefix}_[0-7][0-9a-z]{{25}}$"}, description=f"{cursor} Gives what is older."
+        ),
+        OpenApiParameter(
+            "ending_before", {"type": "string", "pattern": f"^{prefix}_[0-7][0-9a-z]{{25}}$"}, description=f"{cursor} Gives what is newer."
+        ),
         *more.pop("parameters", []),
     ]
     return {"parameters": parameters, "responses": {200: OpenApiResponse(page, description="A page, newest first.")}, **more}

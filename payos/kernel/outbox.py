@@ -135,8 +135,7 @@ def drain(rounds: int = 1000) -> int:
 def _failing() -> bool:
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT EXISTS (SELECT 1 FROM kernel_outbox_event"
-            " WHERE handled_at IS NULL AND parked_at IS NULL AND retry_at IS NOT NULL)"
+            "SELECT EXISTS (SELECT 1 FROM kernel_outbox_event WHERE handled_at IS NULL AND parked_at IS NULL AND retry_at IS NOT NULL)"
         )
         return bool(cursor.fetchone()[0])
 
@@ -233,9 +232,7 @@ def _publish(limit: int) -> int:
             return 0
         sent, refused = sinks.send(events)
         with connection.cursor() as cursor:
-            cursor.execute(
-                "UPDATE kernel_outbox_event SET published_at = %s WHERE id = ANY(%s)", [clock.now(), [e.id for e in sent]]
-            )
+            cursor.execute("UPDATE kernel_outbox_event SET published_at = %s WHERE id = ANY(%s)", [clock.now(), [e.id for e in sent]])
             for event, error in refused:
                 cursor.execute(
                     "UPDATE kernel_outbox_event SET parked_at = %s, error = %s WHERE id = %s",
@@ -276,9 +273,7 @@ def failure_ratio() -> float:
     """Of the last hour's events: the share that no sink took within a minute of being handled, or ever will take."""
     now = clock.now()
     with tenancy.platform_scope(), transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(
-            sqlfile.load(__file__, "outbox_failures.sql"), {"since": now - timedelta(hours=1), "late": now - PUBLISH_WITHIN}
-        )
+        cursor.execute(sqlfile.load(__file__, "outbox_failures.sql"), {"since": now - timedelta(hours=1), "late": now - PUBLISH_WITHIN})
         failed, total = cursor.fetchone()
     return failed / total if total else 0.0
 

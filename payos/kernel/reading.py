@@ -44,7 +44,10 @@ def facts(value: Any) -> SafeString | str:
         return pretty(value)
     rows = [(name.replace("_", " "), _fact(one)) for name, one in value.items()]
     return format_html(
-        '<table class="text-sm">{}</table>', format_html_join("", '<tr><td class="align-top pr-6 text-font-subtle-light dark:text-font-subtle-dark">{}</td><td>{}</td></tr>', rows)
+        '<table class="text-sm">{}</table>',
+        format_html_join(
+            "", '<tr><td class="align-top pr-6 text-font-subtle-light dark:text-font-subtle-dark">{}</td><td>{}</td></tr>', rows
+        ),
     )
 
 

@@ -21,9 +21,7 @@ def redis_url() -> str:
 @lru_cache(maxsize=1)
 def client() -> redis.Redis:
     """A shared client with short timeouts: a dead Redis must cost half a second, not a request."""
-    return redis.Redis.from_url(
-        redis_url(), socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT, health_check_interval=30
-    )
+    return redis.Redis.from_url(redis_url(), socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT, health_check_interval=30)
 
 
 Unavailable = (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError, redis.exceptions.BusyLoadingError)

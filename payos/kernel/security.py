@@ -56,9 +56,7 @@ def synchronise(using: str = "owner", tables: Iterable[type[models.Model]] | Non
     covered = 0
     with connections[using].cursor() as cursor:
         cursor.execute(sql.SQL("GRANT USAGE ON SCHEMA public TO {}").format(sql.Identifier(role)))
-        cursor.execute(
-            sql.SQL("GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {}").format(sql.Identifier(role))
-        )
+        cursor.execute(sql.SQL("GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {}").format(sql.Identifier(role)))
         # What /readyz compares with the migrations on disk.
         cursor.execute(sql.SQL("GRANT SELECT ON django_migrations TO {}").format(sql.Identifier(role)))
         existing = set(connections[using].introspection.table_names(cursor, include_views=True))
@@ -100,9 +98,7 @@ def _secure(cursor: Any, model: type[models.Model], role: str) -> None:
         )
         cursor.execute(sql.SQL("DROP POLICY IF EXISTS payos_add ON {}").format(table))
         if open_insert:
-            cursor.execute(
-                sql.SQL("CREATE POLICY payos_add ON {} FOR INSERT TO {} WITH CHECK (true)").format(table, who)
-            )
+            cursor.execute(sql.SQL("CREATE POLICY payos_add ON {} FOR INSERT TO {} WITH CHECK (true)").format(table, who))
     else:
         cursor.execute(sql.SQL("ALTER TABLE {} DISABLE ROW LEVEL SECURITY").format(table))
     _audit(cursor, model, table)
@@ -119,8 +115,7 @@ def _audit(cursor: Any, model: type[models.Model], table: sql.Identifier) -> Non
     run = sql.SQL("EXECUTE FUNCTION kernel_audit_{}({}, {})")
     arguments = (sql.Literal(mode), sql.Literal(state))
     cursor.execute(
-        sql.SQL("CREATE TRIGGER payos_audit_update " + AUDITED_UPDATE + " ").format(table=table)
-        + run.format(sql.SQL("update"), *arguments)
+        sql.SQL("CREATE TRIGGER payos_audit_update " + AUDITED_UPDATE + " ").format(table=table) + run.format(sql.SQL("update"), *arguments)
     )
     if mode == "all":
         for event, alias in (("insert", "NEW TABLE AS now"), ("delete", "OLD TABLE AS was")):

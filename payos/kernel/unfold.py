@@ -41,8 +41,20 @@ NAVIGATION: list[tuple[str, list[dict[str, Any]]]] = [
         "Work",
         [
             _page("Exception queue", "inbox", "admin:operations_case_changelist", "operations.view_case", badge="operations.badges.queue"),
-            _page("Approvals", "verified_user", "admin:operations_approval_changelist", "operations.view_approval", badge="operations.badges.approvals"),
-            _page("Alerts", "notifications_active", "admin:operations_alert_changelist", "operations.view_alert", badge="operations.badges.alerts"),
+            _page(
+                "Approvals",
+                "verified_user",
+                "admin:operations_approval_changelist",
+                "operations.view_approval",
+                badge="operations.badges.approvals",
+            ),
+            _page(
+                "Alerts",
+                "notifications_active",
+                "admin:operations_alert_changelist",
+                "operations.view_alert",
+                badge="operations.badges.alerts",
+            ),
             _page("Home", "space_dashboard", "admin:index", "operations.view_case"),
             _page("Trace", "travel_explore", "admin:console_trace", "operations.view_case"),
         ],
@@ -108,7 +120,9 @@ NAVIGATION: list[tuple[str, list[dict[str, Any]]]] = [
             _page("Bank holidays", "calendar_month", "admin:kernel_calendarday_changelist", "kernel.view_calendarday"),
             _page("Alert rules", "notifications", "admin:operations_alertrule_changelist", "operations.view_alertrule"),
             _page("Alert channels", "campaign", "admin:operations_alertchannel_changelist", "operations.view_alertchannel"),
-            _page("Report subscriptions", "outgoing_mail", "admin:console_reportsubscription_changelist", "console.view_reportsubscription"),
+            _page(
+                "Report subscriptions", "outgoing_mail", "admin:console_reportsubscription_changelist", "console.view_reportsubscription"
+            ),
             _page("SLA rules", "timer", "admin:operations_sla_changelist", "operations.view_sla"),
             _page("Approval limits", "gavel", "admin:operations_approvallimit_changelist", "operations.view_approvallimit"),
             _page("Audit trail", "history", "admin:kernel_auditevent_changelist", "kernel.view_auditevent"),
@@ -158,8 +172,17 @@ UNFOLD: dict[str, Any] = {
     "COMMAND": {"search_models": True, "show_history": False},
     "COLORS": {
         "primary": {
-            "50": "238 249 246", "100": "213 240 232", "200": "174 225 211", "300": "122 203 183", "400": "72 174 152",
-            "500": "40 148 126", "600": "28 119 102", "700": "24 96 83", "800": "23 77 68", "900": "21 64 57", "950": "7 38 34",
+            "50": "238 249 246",
+            "100": "213 240 232",
+            "200": "174 225 211",
+            "300": "122 203 183",
+            "400": "72 174 152",
+            "500": "40 148 126",
+            "600": "28 119 102",
+            "700": "24 96 83",
+            "800": "23 77 68",
+            "900": "21 64 57",
+            "950": "7 38 34",
         },
     },
 }

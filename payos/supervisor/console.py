@@ -47,13 +47,14 @@ def block(url: str, home: Path, *, seconds: float, sandbox: bool, sandbox_port: 
         width = max(len(str(login["role"])) for login in logins)
         name = max(len(str(login["username"])) for login in logins)
         lines += ["", "    Demo logins"]
-        lines += [
-            f"      {login['role']:<{width}}  {login['username']:<{name}}  {login['password']}" for login in logins
-        ]
+        lines += [f"      {login['role']:<{width}}  {login['username']:<{name}}  {login['password']}" for login in logins]
     if known.get("api_key"):
         lines += ["", f"    Demo API key  {known['api_key']}"]
         if sandbox:
-            lines += ["", "    The console is still empty? `make demo` in a second terminal plays a day: payments, transfers, statements, cases."]
+            lines += [
+                "",
+                "    The console is still empty? `make demo` in a second terminal plays a day: payments, transfers, statements, cases.",
+            ]
     if not find_library("pango-1.0"):
         lines += ["", "    PDF reports need Debian's package libpango-1.0-0, which is missing; all else works."]
     return "\n".join([*lines, ""])

@@ -43,9 +43,7 @@ def usable(python, folder):
                 return False  # its scripts still name the place it was made in
     except FileNotFoundError:
         pass
-    known = subprocess.run(
-        [python, "-c", "import sys, pip; print(sys.version); print(sys.prefix)"], capture_output=True, text=True
-    )
+    known = subprocess.run([python, "-c", "import sys, pip; print(sys.version); print(sys.prefix)"], capture_output=True, text=True)
     return known.returncode == 0 and known.stdout.strip() == f"{sys.version}\n{os.path.realpath(folder)}"
 
 
@@ -60,8 +58,10 @@ def run(step, command, log):
         lines = [line.rstrip() for line in output if line.strip() and not line.startswith("WARNING")]
     for line in lines[-15:]:
         print(f"    {line}", file=sys.stderr)
-    hint = "free some space and run it again" if any("No space left" in line for line in lines[-15:]) else (
-        "check the network (or the package index pip is set up with) and run it again"
+    hint = (
+        "free some space and run it again"
+        if any("No space left" in line for line in lines[-15:])
+        else ("check the network (or the package index pip is set up with) and run it again")
     )
     fail(f"{step} failed; {hint}. The whole log is {log}")
 
@@ -110,8 +110,19 @@ def install(lock, name, folder, python):
     say(f"Installing {count} packages from {name} (hashes checked; a few minutes the first time) ...")
     took = run(
         "installing the packages",
-        [python, "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--progress-bar", "off",
-         "--require-hashes", "-r", lock],
+        [
+            python,
+            "-m",
+            "pip",
+            "install",
+            "--disable-pip-version-check",
+            "--no-input",
+            "--progress-bar",
+            "off",
+            "--require-hashes",
+            "-r",
+            lock,
+        ],
         log,
     )
     with open(stamp, "w") as handle:

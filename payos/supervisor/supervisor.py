@@ -185,8 +185,16 @@ class Supervisor:
         with self._shield():
             child.process = subprocess.Popen(
                 [
-                    sys.executable, "-I", "-S", orphans.__file__, "child", str(self.folder), service.name,
-                    str(os.getpid()), "--", *service.command,
+                    sys.executable,
+                    "-I",
+                    "-S",
+                    orphans.__file__,
+                    "child",
+                    str(self.folder),
+                    service.name,
+                    str(os.getpid()),
+                    "--",
+                    *service.command,
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,

@@ -45,7 +45,9 @@ class RunAdmin(ReadOnlyModelAdmin):
 
     @display(description="Started by", ordering="trigger")
     def show_trigger(self, run: Run) -> str:
-        return {"daily": "the clock", "arrival": "a statement's arrival", "manual": "a person", "replay": "a replay"}.get(run.trigger, run.trigger)
+        return {"daily": "the clock", "arrival": "a statement's arrival", "manual": "a person", "replay": "a replay"}.get(
+            run.trigger, run.trigger
+        )
 
     @display(description="Matched")
     def show_sides(self, run: Run) -> str:
@@ -66,7 +68,17 @@ class RunAdmin(ReadOnlyModelAdmin):
 
 @admin.register(Match)
 class MatchAdmin(ReadOnlyModelAdmin):
-    list_display = ["created_at", "account", "show_amount", "show_method", "show_level", "show_confidence", "show_difference", "show_state", "made_by"]
+    list_display = [
+        "created_at",
+        "account",
+        "show_amount",
+        "show_method",
+        "show_level",
+        "show_confidence",
+        "show_difference",
+        "show_state",
+        "made_by",
+    ]
     list_filter = ["state", "level", "account"]
     list_select_related = ["account"]
     actions_detail = ["undo", "propose_rule"]
@@ -110,7 +122,12 @@ class MatchAdmin(ReadOnlyModelAdmin):
 
     @display(description="Evidence")
     def show_reason(self, match: Match) -> Any:
-        return facts({name: f"{money(value, match.currency)}" if name.endswith("_minor") and isinstance(value, int) else value for name, value in match.reason.items()})
+        return facts(
+            {
+                name: f"{money(value, match.currency)}" if name.endswith("_minor") and isinstance(value, int) else value
+                for name, value in match.reason.items()
+            }
+        )
 
     @action(
         description="Take back", icon="undo", permissions=["work"],
@@ -138,7 +155,23 @@ class DiscrepancyAdmin(ReadOnlyModelAdmin):
     date_hierarchy = "first_on"
     empty_words = "Everything agrees, or is explained."
     fieldsets = (
-        (None, {"fields": ("public_id", "show_type", "show_expected", "show_actual", "account", "partner", "livemode", "first_on", "show_state", "resolved_at")}),
+        (
+            None,
+            {
+                "fields": (
+                    "public_id",
+                    "show_type",
+                    "show_expected",
+                    "show_actual",
+                    "account",
+                    "partner",
+                    "livemode",
+                    "first_on",
+                    "show_state",
+                    "resolved_at",
+                )
+            },
+        ),
         ("What it is about", {"fields": ("show_ends", "reason")}),
         ("Where it is worked", {"fields": ("show_case", "run")}),
     )
@@ -151,7 +184,12 @@ class DiscrepancyAdmin(ReadOnlyModelAdmin):
     def show_ends(self, row: Discrepancy) -> Any:
         lines = StatementLine.objects.filter(pk__in=row.lines[:100]).order_by("pk")
         rows = [
-            ["Line of the bank", link(reverse("admin:reconciliation_statementline_change", args=[line.pk]), line.public_id), money(line.amount_minor, line.currency), line.reference or line.description[:120]]
+            [
+                "Line of the bank",
+                link(reverse("admin:reconciliation_statementline_change", args=[line.pk]), line.public_id),
+                money(line.amount_minor, line.currency),
+                line.reference or line.description[:120],
+            ]
             for line in lines
         ]
         for item in selectors.items(row.items[:100]):
@@ -161,7 +199,9 @@ class DiscrepancyAdmin(ReadOnlyModelAdmin):
     @display(description="Case")
     def show_case(self, row: Discrepancy) -> Any:
         case = Case.objects.filter(cause_key=row.cause_key).order_by("-pk").first()
-        return link(reverse("admin:operations_case_change", args=[case.pk]), f"{case.title} ({words(case.state).lower()})") if case else "none"
+        return (
+            link(reverse("admin:operations_case_change", args=[case.pk]), f"{case.title} ({words(case.state).lower()})") if case else "none"
+        )
 
     @display(description="Expected")
     def show_expected(self, row: Discrepancy) -> str:
@@ -195,7 +235,17 @@ class SuggestionAdmin(ReadOnlyModelAdmin):
     @display(description="Of the bank")
     def show_lines(self, row: Suggestion) -> Any:
         lines = StatementLine.objects.filter(pk__in=row.lines[:100]).order_by("pk")
-        return table(["Id", "Amount", "Reference"], [(link(reverse("admin:reconciliation_statementline_change", args=[one.pk]), one.public_id), money(one.amount_minor, one.currency), one.reference) for one in lines])
+        return table(
+            ["Id", "Amount", "Reference"],
+            [
+                (
+                    link(reverse("admin:reconciliation_statementline_change", args=[one.pk]), one.public_id),
+                    money(one.amount_minor, one.currency),
+                    one.reference,
+                )
+                for one in lines
+            ],
+        )
 
     @display(description="What may belong together")
     def show_ends(self, row: Suggestion) -> str:

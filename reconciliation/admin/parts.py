@@ -35,5 +35,9 @@ def item_row(text: str) -> list[Any]:
     """What of ours it is, and its page."""
     kind, _, key = text.partition(":")
     shown = selectors.public_item(text)
-    page = {"payment": "admin:ingestion_payment_change", "transfer": "admin:settlement_transfer_change", "transfer_return": "admin:settlement_transfer_change"}.get(kind)
+    page = {
+        "payment": "admin:ingestion_payment_change",
+        "transfer": "admin:settlement_transfer_change",
+        "transfer_return": "admin:settlement_transfer_change",
+    }.get(kind)
     return [words(kind), link(reverse(page, args=[key]), shown) if page else shown]

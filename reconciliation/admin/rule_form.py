@@ -80,7 +80,9 @@ class RuleForm(forms.ModelForm):
         name = FIELD_WORDS.get(field, field)
         allowed = NUMBER_OPERATORS if field in {"amount_minor", "day"} else TEXT_OPERATORS
         if operator not in allowed:
-            raise ValueError(f"{name} cannot be compared by {OPERATOR_WORDS.get(operator, operator)!r}: choose {', '.join(OPERATOR_WORDS[one] for one in allowed)}")
+            raise ValueError(
+                f"{name} cannot be compared by {OPERATOR_WORDS.get(operator, operator)!r}: choose {', '.join(OPERATOR_WORDS[one] for one in allowed)}"
+            )
         Condition(field, operator, value)
         if field == "amount_minor":
             if account is None:

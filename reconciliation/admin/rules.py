@@ -80,7 +80,10 @@ class RuleAdmin(PayosModelAdmin):
     )  # fmt: skip
     def dry_run(self, request: HttpRequest, form: DialogForm, object_id: str) -> HttpResponse:
         found = services.try_rule(rule=Rule.objects.select_related("account").get(pk=object_id)).result
-        messages.success(request, f"Matches without the rule: {found['matched_before']:,}, with it: {found['matched_after']:,}. What changes is listed below.")
+        messages.success(
+            request,
+            f"Matches without the rule: {found['matched_before']:,}, with it: {found['matched_after']:,}. What changes is listed below.",
+        )
         return back_to(request, "reconciliation_rule_change", object_id)
 
     @action(

@@ -41,13 +41,25 @@ class AdjustForm(ReasonForm):
 
 class SplitForm(ReasonForm):
     amounts = forms.CharField(
-        label="Amounts", widget=UnfoldAdminTextInputWidget, help_text="With the sign of the line, separated by spaces, for example -60.00 -40.00"
+        label="Amounts",
+        widget=UnfoldAdminTextInputWidget,
+        help_text="With the sign of the line, separated by spaces, for example -60.00 -40.00",
     )
 
 
 @admin.register(Statement)
 class StatementAdmin(ReadOnlyModelAdmin):
-    list_display = ["show_day", "account", "number", "show_opening", "show_closing", "line_count", "show_open_count", "show_state", "file_name"]
+    list_display = [
+        "show_day",
+        "account",
+        "number",
+        "show_opening",
+        "show_closing",
+        "line_count",
+        "show_open_count",
+        "show_state",
+        "file_name",
+    ]
     list_filter = ["state", "account"]
     list_select_related = ["account"]
     search_fields = ["number", "file_name"]
@@ -62,7 +74,13 @@ class StatementAdmin(ReadOnlyModelAdmin):
     )
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        lines = StatementLine.objects.filter(statement=OuterRef("pk"), state="open").order_by().values("statement").annotate(n=Count("pk")).values("n")
+        lines = (
+            StatementLine.objects.filter(statement=OuterRef("pk"), state="open")
+            .order_by()
+            .values("statement")
+            .annotate(n=Count("pk"))
+            .values("n")
+        )
         return super().get_queryset(request).annotate(open_count=Coalesce(Subquery(lines), 0))
 
     @display(description="Day", ordering="on")
@@ -83,7 +101,9 @@ class StatementAdmin(ReadOnlyModelAdmin):
             (name.replace("_", " "), row.get("stated"), row.get("found"), "agrees" if row.get("ok") else "differs")
             for name, row in statement.controls.items() if isinstance(row, dict)
         ]  # fmt: skip
-        written = [(name, *(self._total(name, value, statement) for value in (stated, found)), verdict) for name, stated, found, verdict in rows]
+        written = [
+            (name, *(self._total(name, value, statement) for value in (stated, found)), verdict) for name, stated, found, verdict in rows
+        ]
         return table(["Total", "Stated", "Found", ""], written)
 
     @staticmethod
@@ -119,7 +139,22 @@ class StatementLineAdmin(ReadOnlyModelAdmin):
     date_hierarchy = "value_on"
     empty_words = "Lines come with statements."
     fieldsets = (
-        (None, {"fields": ("public_id", "value_on", "booked_on", "show_amount", "fee_minor", "show_state", "account", "statement", "show_parts")}),
+        (
+            None,
+            {
+                "fields": (
+                    "public_id",
+                    "value_on",
+                    "booked_on",
+                    "show_amount",
+                    "fee_minor",
+                    "show_state",
+                    "account",
+                    "statement",
+                    "show_parts",
+                )
+            },
+        ),
         ("What the bank said", {"fields": ("reference", "references", "counterparty", "description", "type_code", "batch_id")}),
         ("As it stood in the file", {"fields": ("position", "show_raw")}),
     )
@@ -133,9 +168,19 @@ class StatementLineAdmin(ReadOnlyModelAdmin):
     def show_parts(self, line: StatementLine) -> Any:
         if line.part_of_id:
             whole = line.part_of
-            return format_html("Part of {}", link(reverse("admin:reconciliation_statementline_change", args=[line.part_of_id]), whole.public_id if whole else ""))
+            return format_html(
+                "Part of {}",
+                link(reverse("admin:reconciliation_statementline_change", args=[line.part_of_id]), whole.public_id if whole else ""),
+            )
         parts = line.parts.exclude(state="replaced").order_by("pk")
-        rows = [(link(reverse("admin:reconciliation_statementline_change", args=[part.pk]), part.public_id), money(part.amount_minor, part.currency), words(part.state)) for part in parts]
+        rows = [
+            (
+                link(reverse("admin:reconciliation_statementline_change", args=[part.pk]), part.public_id),
+                money(part.amount_minor, part.currency),
+                words(part.state),
+            )
+            for part in parts
+        ]
         return table(["Part", "Amount", "State"], rows, "It is whole.")
 
     @display(description="Text")
@@ -146,7 +191,10 @@ class StatementLineAdmin(ReadOnlyModelAdmin):
     def show_amount(self, line: StatementLine) -> str:
         return money(line.amount_minor, line.currency)
 
-    @display(description="State", label={"Open": "warning", "Matched": "success", "Booked": "info", "Set aside": "info", "Split": "info", "Replaced": "default"})
+    @display(
+        description="State",
+        label={"Open": "warning", "Matched": "success", "Booked": "info", "Set aside": "info", "Split": "info", "Replaced": "default"},
+    )
     def show_state(self, line: StatementLine) -> str:
         return "Set aside" if line.state == "ignored" else line.get_state_display()
 
@@ -158,7 +206,11 @@ class StatementLineAdmin(ReadOnlyModelAdmin):
         line = StatementLine.objects.get(pk=object_id)
         owner = form.cleaned_data["partner"]
         posted, asked = booking.book_line(
-            line=line, code=form.cleaned_data["code"], partner=str(owner.pk) if owner else "", reason=form.cleaned_data["reason"], user=request.user
+            line=line,
+            code=form.cleaned_data["code"],
+            partner=str(owner.pk) if owner else "",
+            reason=form.cleaned_data["reason"],
+            user=request.user,
         )
         if asked is not None:
             messages.info(request, f"Over what you may book alone: {asked.public_id} waits for a second person.")

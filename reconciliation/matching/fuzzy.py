@@ -88,9 +88,7 @@ class Scorer:
             return
         with (
             self.connection.cursor() as cursor,
-            cursor.copy(
-                "COPY recon_scored (i, e, kind, amount_kind, days, difference_minor, fee_minor, rank, score) FROM STDIN"
-            ) as copy,
+            cursor.copy("COPY recon_scored (i, e, kind, amount_kind, days, difference_minor, fee_minor, rank, score) FROM STDIN") as copy,
         ):
             for row in rows:
                 copy.write_row(row)

@@ -74,9 +74,7 @@ def _ranked(scorer: Scorer, row: tuple[Any, ...]) -> tuple[Any, ...] | None:
 def _store(connection: psycopg.Connection, rows: list[tuple[Any, ...]]) -> None:
     with (
         connection.cursor() as cursor,
-        cursor.copy(
-            "COPY recon_hinted (i, e, kind, amount_kind, days, difference_minor, fee_minor, rank, score) FROM STDIN"
-        ) as copy,
+        cursor.copy("COPY recon_hinted (i, e, kind, amount_kind, days, difference_minor, fee_minor, rank, score) FROM STDIN") as copy,
     ):
         for row in rows:
             copy.write_row(row)

@@ -66,8 +66,7 @@ def _minor(column: str) -> str:
         if places != 2:
             odd.setdefault(places, []).append(f"'{code}'")
     cases = " ".join(
-        f"WHEN currency IN ({', '.join(codes)}) THEN "
-        + (f"trim_scale({column}::numeric * {10**places})::text::bigint")
+        f"WHEN currency IN ({', '.join(codes)}) THEN " + (f"trim_scale({column}::numeric * {10**places})::text::bigint")
         for places, codes in sorted(odd.items())
     )
     usual = ", ".join(f"'{code}'" for code in USUAL)
@@ -94,9 +93,7 @@ def load_query(connection: psycopg.Connection, side: str, query: str, params: di
     return done.rowcount
 
 
-def load_file(
-    connection: psycopg.Connection, side: str, path: Path, progress: Progress, *, shared: bool = False
-) -> Loaded:
+def load_file(connection: psycopg.Connection, side: str, path: Path, progress: Progress, *, shared: bool = False) -> Loaded:
     """Fill a side from a CSV file with a header."""
     header, dialect = _header(path)
     connection.execute("SAVEPOINT recon_load")
@@ -132,8 +129,7 @@ def _header(path: Path) -> tuple[list[str], str]:
     missing = [name for name in REQUIRED if name not in names]
     if missing:
         raise LoadError(
-            f"{path} has no column {' and no column '.join(missing)}: its first line must name the columns, "
-            f"at least {', '.join(REQUIRED)}"
+            f"{path} has no column {' and no column '.join(missing)}: its first line must name the columns, at least {', '.join(REQUIRED)}"
         )
     double = {name for name in names if names.count(name) > 1}
     if double:
@@ -168,9 +164,7 @@ class _Look:
             yield block
 
 
-def _copy(
-    connection: psycopg.Connection, side: str, header: list[str], separator: str, blocks: Iterable[bytes]
-) -> int:
+def _copy(connection: psycopg.Connection, side: str, header: list[str], separator: str, blocks: Iterable[bytes]) -> int:
     if any(name not in COLUMNS for name in header):
         blocks = _known_columns(blocks, header, separator)
         header, separator = [name for name in header if name in COLUMNS], ","
@@ -216,9 +210,7 @@ def _known_columns(blocks: Iterable[bytes], header: list[str], separator: str) -
     yield out.getvalue().encode()
 
 
-def _copy_checked(
-    connection: psycopg.Connection, side: str, path: Path, header: list[str], separator: str, loaded: Loaded
-) -> None:
+def _copy_checked(connection: psycopg.Connection, side: str, path: Path, header: list[str], separator: str, loaded: Loaded) -> None:
     columns = "ext_id, day, amount_minor, currency, reference, counterparty, description, type, batch_id, fee_minor"
     with (
         path.open(encoding="utf-8-sig", errors="replace", newline="") as file,

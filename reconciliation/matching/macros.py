@@ -52,10 +52,7 @@ def amount_kind(spec: Spec, i: str = "i", e: str = "e") -> str:
     gap = f"({e}.amount_minor - {i}.amount_minor)"
     limit = tolerance(spec, i)
     cost = fee(i, e)
-    clash = (
-        f"(coalesce({i}.fee_minor, 0) <> 0 AND coalesce({e}.fee_minor, 0) <> 0"
-        f" AND abs({i}.fee_minor) <> abs({e}.fee_minor))"
-    )
+    clash = f"(coalesce({i}.fee_minor, 0) <> 0 AND coalesce({e}.fee_minor, 0) <> 0 AND abs({i}.fee_minor) <> abs({e}.fee_minor))"
     return (
         f"CASE WHEN {clash} THEN NULL WHEN {gap} = 0 THEN 1"
         f" WHEN {gap} = -({cost}) OR ({i}.amount_minor < 0 AND {gap} = ({cost})) THEN 2"
@@ -65,9 +62,7 @@ def amount_kind(spec: Spec, i: str = "i", e: str = "e") -> str:
     )
 
 
-def days_apart(
-    spec: Spec, closed: dict[str, tuple[date, ...]], span: tuple[date, date] | None, a: str, b: str, currency: str
-) -> str:
+def days_apart(spec: Spec, closed: dict[str, tuple[date, ...]], span: tuple[date, date] | None, a: str, b: str, currency: str) -> str:
     """Days from `a` to `b`: Mondays to Fridays less the currency's closed days, or calendar days.
 
     `span`: the first and last day of all rows. Where it is short, each day's number stands in a list, and a look at a
@@ -101,9 +96,7 @@ def _numbers(closed: tuple[date, ...], first: date, last: date) -> str:
 
 def _ordinal(closed: dict[str, tuple[date, ...]], day: str, currency: str) -> str:
     weekday = f"(({day} - DATE '1900-01-01') / 7 * 5 + least(({day} - DATE '1900-01-01') % 7, 4))"
-    cases = [
-        f"WHEN '{code}' THEN {_before(days, day)}" for code, days in sorted(closed.items()) if code and days
-    ]
+    cases = [f"WHEN '{code}' THEN {_before(days, day)}" for code, days in sorted(closed.items()) if code and days]
     rest = _before(closed.get("", ()), day)
     return f"({weekday} - " + (f"CASE {currency} {' '.join(cases)} ELSE {rest} END)" if cases else f"{rest})")
 
@@ -127,10 +120,7 @@ def unaccented(column: str) -> str:
 def id_order(column: str) -> str:
     """Ids that count up (E0042) tell which row came first; random ones do not, so those keep the order of the file."""
     counted = f"({column}) ~ '^[^0-9]*[0-9]+$'"
-    return (
-        f"CASE WHEN {counted} THEN 0 ELSE 1 END, CASE WHEN {counted} THEN length({column}) END,"
-        f" CASE WHEN {counted} THEN {column} END"
-    )
+    return f"CASE WHEN {counted} THEN 0 ELSE 1 END, CASE WHEN {counted} THEN length({column}) END, CASE WHEN {counted} THEN {column} END"
 
 
 class Texts:

@@ -4,15 +4,18 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('reconciliation', '0002_items'),
+        ("reconciliation", "0002_items"),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name='statementline',
-            name='state',
-            field=models.CharField(choices=[('open', 'Open'), ('matched', 'Matched'), ('ignored', 'Ignored'), ('booked', 'Booked'), ('replaced', 'Replaced')], default='open', max_length=10),
+            model_name="statementline",
+            name="state",
+            field=models.CharField(
+                choices=[("open", "Open"), ("matched", "Matched"), ("ignored", "Ignored"), ("booked", "Booked"), ("replaced", "Replaced")],
+                default="open",
+                max_length=10,
+            ),
         ),
     ]

@@ -5,20 +5,37 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('reconciliation', '0003_replaced_lines'),
+        ("reconciliation", "0003_replaced_lines"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='statementline',
-            name='part_of',
-            field=models.ForeignKey(blank=True, help_text='The line that this is a part of.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='parts', to='reconciliation.statementline'),
+            model_name="statementline",
+            name="part_of",
+            field=models.ForeignKey(
+                blank=True,
+                help_text="The line that this is a part of.",
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="parts",
+                to="reconciliation.statementline",
+            ),
         ),
         migrations.AlterField(
-            model_name='statementline',
-            name='state',
-            field=models.CharField(choices=[('open', 'Open'), ('matched', 'Matched'), ('ignored', 'Ignored'), ('booked', 'Booked'), ('split', 'Split'), ('replaced', 'Replaced')], default='open', max_length=10),
+            model_name="statementline",
+            name="state",
+            field=models.CharField(
+                choices=[
+                    ("open", "Open"),
+                    ("matched", "Matched"),
+                    ("ignored", "Ignored"),
+                    ("booked", "Booked"),
+                    ("split", "Split"),
+                    ("replaced", "Replaced"),
+                ],
+                default="open",
+                max_length=10,
+            ),
         ),
     ]

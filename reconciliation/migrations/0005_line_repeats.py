@@ -5,23 +5,36 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('reconciliation', '0004_line_parts'),
+        ("reconciliation", "0004_line_parts"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='LineRepeat',
+            name="LineRepeat",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('partner_id', models.UUIDField(null=True)),
-                ('line', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='repeats', to='reconciliation.statementline')),
-                ('statement', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='reconciliation.statement')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("partner_id", models.UUIDField(null=True)),
+                (
+                    "line",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="repeats",
+                        to="reconciliation.statementline",
+                    ),
+                ),
+                (
+                    "statement",
+                    models.ForeignKey(
+                        db_constraint=False, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="reconciliation.statement"
+                    ),
+                ),
             ],
             options={
-                'default_permissions': (),
-                'constraints': [models.UniqueConstraint(fields=('line', 'statement'), name='reconciliation_repeat_once')],
+                "default_permissions": (),
+                "constraints": [models.UniqueConstraint(fields=("line", "statement"), name="reconciliation_repeat_once")],
             },
         ),
     ]

@@ -97,9 +97,13 @@ class MatchItem(models.Model):
     class Meta:
         default_permissions = ()
         constraints = [
-            models.UniqueConstraint(fields=["line"], name="reconciliation_line_in_one_match", condition=models.Q(active=True, line__isnull=False)),
             models.UniqueConstraint(
-                fields=["item_type", "item_id"], name="reconciliation_item_in_one_match", condition=models.Q(active=True, item_id__isnull=False)
+                fields=["line"], name="reconciliation_line_in_one_match", condition=models.Q(active=True, line__isnull=False)
+            ),
+            models.UniqueConstraint(
+                fields=["item_type", "item_id"],
+                name="reconciliation_item_in_one_match",
+                condition=models.Q(active=True, item_id__isnull=False),
             ),
         ]
         indexes = [models.Index(fields=["item_id"], name="reconciliation_match_item", condition=models.Q(item_id__isnull=False))]

@@ -72,9 +72,7 @@ class Statement(AuditedState, OptionalTenantModel):
         default_permissions = ("view",)
         ordering = ["-on", "-id"]
         constraints = [
-            models.UniqueConstraint(
-                fields=["account", "file_sha256", "number", "on", "currency"], name="reconciliation_statement_once"
-            ),
+            models.UniqueConstraint(fields=["account", "file_sha256", "number", "on", "currency"], name="reconciliation_statement_once"),
         ]
 
     def __str__(self) -> str:
@@ -123,9 +121,20 @@ class StatementLine(OptionalTenantModel):
     position = models.CharField(max_length=60, blank=True, default="")
     content = models.UUIDField(help_text="Hash of what the bank said.")
     occurrence = models.IntegerField(help_text="The how-manieth of equal lines on its day.")
-    part_of = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="parts", help_text="The line that this is a part of.")
+    part_of = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="parts", help_text="The line that this is a part of."
+    )
     state = models.CharField(
-        max_length=10, default="open", choices=[("open", "Open"), ("matched", "Matched"), ("ignored", "Ignored"), ("booked", "Booked"), ("split", "Split"), ("replaced", "Replaced")]
+        max_length=10,
+        default="open",
+        choices=[
+            ("open", "Open"),
+            ("matched", "Matched"),
+            ("ignored", "Ignored"),
+            ("booked", "Booked"),
+            ("split", "Split"),
+            ("replaced", "Replaced"),
+        ],
     )
 
     audit = "state"

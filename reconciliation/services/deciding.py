@@ -49,14 +49,14 @@ def _items(items: list[str]) -> list[tuple[Any, ...]]:
 
 
 @transaction.atomic
-def match_by_hand(
-    *, account: BankAccount, lines: list[StatementLine], items: list[str], write_off: bool = False, note: str = ""
-) -> Match:
+def match_by_hand(*, account: BankAccount, lines: list[StatementLine], items: list[str], write_off: bool = False, note: str = "") -> Match:
     """Match what a person picked. Validates only when it balances, or when the residual is explicitly written off."""
     if not lines or not items:
         raise Problem("unprocessable", "Pick at least one line and one item.")
     locks.advisory_xact_lock(f"reconciliation:{account.pk}")
-    lines = list(StatementLine.objects.select_for_update(of=("self",)).filter(pk__in=[line.pk for line in lines], account=account).order_by("pk"))
+    lines = list(
+        StatementLine.objects.select_for_update(of=("self",)).filter(pk__in=[line.pk for line in lines], account=account).order_by("pk")
+    )
     taken = [line for line in lines if line.state != "open"]
     if taken:
         raise Problem("already_matched", f"The line {taken[0].public_id} is {taken[0].state}.")
@@ -151,7 +151,9 @@ def adjust_line(*, line: StatementLine, code: str, partner_id: uuid.UUID | None,
         Leg(account_for(**who, code=code, currency=line.currency), -line.amount_minor),
     ]
     day = datetime.combine(line.value_on, time(12), UTC)
-    posted = post(**who, kind="reconciliation.adjusted", legs=legs, description=reason, effective_at=day, subject=("statement_line", str(line.pk)))
+    posted = post(
+        **who, kind="reconciliation.adjusted", legs=legs, description=reason, effective_at=day, subject=("statement_line", str(line.pk))
+    )
     line.state = "booked"
     line.save(update_fields=["state"])
     explained(line.account, [str(line.pk)], [])

@@ -76,14 +76,17 @@ def _post(account: BankAccount, rows: Iterable[tuple[Any, ...]]) -> int:
     return done
 
 
-def _postings(
-    account: BankAccount, match_id: uuid.UUID, ends: list[tuple[Any, ...]]
-) -> list[tuple[tuple[uuid.UUID, bool], Posting]]:
+def _postings(account: BankAccount, match_id: uuid.UUID, ends: list[tuple[Any, ...]]) -> list[tuple[tuple[uuid.UUID, bool], Posting]]:
     result = []
     for owner, legs in legs_of(account, ends):
-        posted = [Leg(account_for(partner_id=owner[0], livemode=owner[1], code=code, currency=account.currency), amount) for code, amount in legs.items()]
+        posted = [
+            Leg(account_for(partner_id=owner[0], livemode=owner[1], code=code, currency=account.currency), amount)
+            for code, amount in legs.items()
+        ]
         if posted:
-            result.append((owner, Posting("reconciliation.matched", posted, effective_at=effective(owner, ends), subject=("match", str(match_id)))))
+            result.append(
+                (owner, Posting("reconciliation.matched", posted, effective_at=effective(owner, ends), subject=("match", str(match_id))))
+            )
     return result
 
 
@@ -111,7 +114,9 @@ def legs_of(account: BankAccount, ends: list[tuple[Any, ...]]) -> list[tuple[tup
 
 def preview(account: BankAccount, lines: list[StatementLine], items: list[tuple[str, uuid.UUID]]) -> list[dict[str, Any]]:
     """The entries that matching these would post; nothing is written."""
-    ends: list[tuple[Any, ...]] = [(None, 0, None, line.pk, "", None, line.amount_minor, None, None, None, None, line.value_on) for line in lines]
+    ends: list[tuple[Any, ...]] = [
+        (None, 0, None, line.pk, "", None, line.amount_minor, None, None, None, None, line.value_on) for line in lines
+    ]
     with connection.cursor() as cursor:
         cursor.execute(UNMATCHED, [[kind for kind, _ in items], [key for _, key in items]])
         ends += cursor.fetchall()
@@ -184,9 +189,22 @@ def tell_discrepancies(account: BankAccount, rows: list[Any]) -> None:
         return
     publish_many(
         (
-            "reconciliation.discrepancy", f"discrepancy:{row.pk}", account.partner_id, account.livemode,
-            {"discrepancy": {"id": ids.encode("dis", row.pk), "object": "discrepancy", "type": row.type, "items": row.items, "lines": row.lines,
-                             "expected_minor": row.expected_minor, "actual_minor": row.actual_minor, "currency": row.currency}},
+            "reconciliation.discrepancy",
+            f"discrepancy:{row.pk}",
+            account.partner_id,
+            account.livemode,
+            {
+                "discrepancy": {
+                    "id": ids.encode("dis", row.pk),
+                    "object": "discrepancy",
+                    "type": row.type,
+                    "items": row.items,
+                    "lines": row.lines,
+                    "expected_minor": row.expected_minor,
+                    "actual_minor": row.actual_minor,
+                    "currency": row.currency,
+                }
+            },
         )  # fmt: skip
         for row in rows
     )

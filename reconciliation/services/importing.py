@@ -189,9 +189,14 @@ class _Reader:
         statement.balances_ok, statement.controls = end.balances_ok, json.loads(json.dumps(end.controls, default=str))
         statement.rejects = self.done.rejects[:REJECTS_KEPT]
         on = end.date or self.last
-        if on is not None and not Statement.objects.filter(
-            account=statement.account, file_sha256=self.sha256, number=statement.number, on=on, currency=statement.currency
-        ).exclude(pk=statement.pk).exists():
+        if (
+            on is not None
+            and not Statement.objects.filter(
+                account=statement.account, file_sha256=self.sha256, number=statement.number, on=on, currency=statement.currency
+            )
+            .exclude(pk=statement.pk)
+            .exists()
+        ):
             statement.on = on
         statement.parser = self.parser[:60]
         was_reconciled = statement.state == "reconciled"
@@ -233,7 +238,15 @@ def content_of(line: Line, day: date) -> uuid.UUID:
     import hashlib
 
     said = json.dumps(
-        [day.isoformat(), line.amount_minor, line.currency, sorted(line.references.items()), line.counterparty, line.description, line.type_code],
+        [
+            day.isoformat(),
+            line.amount_minor,
+            line.currency,
+            sorted(line.references.items()),
+            line.counterparty,
+            line.description,
+            line.type_code,
+        ],
         default=str,
     )
     return uuid.UUID(hashlib.md5(said.encode(), usedforsecurity=False).hexdigest())

@@ -63,7 +63,10 @@ def _terms(account: BankAccount, on: date) -> dict[str, Any]:
     }  # fmt: skip
     with connection.cursor() as cursor:
         cursor.execute(sqlfile.load(__file__, "proof_not_booked.sql"), values)
-        not_booked = [dict(zip(("line", "on", "amount_minor", "reference", "description", "all_minor"), row, strict=True)) for row in cursor.fetchall()]
+        not_booked = [
+            dict(zip(("line", "on", "amount_minor", "reference", "description", "all_minor"), row, strict=True))
+            for row in cursor.fetchall()
+        ]
         cursor.execute(sqlfile.load(__file__, "proof_in_transit.sql"), values)
         in_transit = [dict(zip(("item", "on", "amount_minor", "reference", "all_minor"), row, strict=True)) for row in cursor.fetchall()]
     return {

@@ -81,7 +81,9 @@ def retire_lines(*, file: Any, format: str = "", profile: dict[str, Any] | None 
 
 def _tell(file: Any, stay: list[uuid.UUID]) -> None:
     lines = StatementLine.objects.filter(pk__in=stay).order_by("pk")
-    shown = "; ".join(f"{line.public_id} of {line.value_on}, {display(line.amount_minor, line.currency)}, {line.state}" for line in lines[:20])
+    shown = "; ".join(
+        f"{line.public_id} of {line.value_on}, {display(line.amount_minor, line.currency)}, {line.state}" for line in lines[:20]
+    )
     said = ("line", "is") if len(stay) == 1 else ("lines", "are")
     open_case(
         kind="line_not_read_again", cause_key=f"reread:{file.pk}", title=f"{len(stay)} decided {said[0]} of {file.name} {said[1]} read differently now"[:200],
@@ -146,7 +148,9 @@ class _Reading:
         currency = currency_of(line, account.currency)
         self.lines += 1
         words = map(clean, (line.reference, line.counterparty, line.description, line.raw))
-        self.waiting.append((account.pk, content, occurrence, day, line.amount_minor, currency, *words, line.booking_date, *processor(line)))
+        self.waiting.append(
+            (account.pk, content, occurrence, day, line.amount_minor, currency, *words, line.booking_date, *processor(line))
+        )
         if len(self.waiting) >= CHUNK:
             self._store()
 
@@ -201,7 +205,13 @@ class _Reading:
             fields = [name for name in before if before[name] != after[name]] if before and after else []
             if "date" in fields and "booked" in fields:
                 fields.remove("booked")  # one day of the file read differently, not two
-            yield {"line": ids.encode("lin", line_id) if line_id else "", "state": state or "", "before": before, "after": after, "fields": fields}
+            yield {
+                "line": ids.encode("lin", line_id) if line_id else "",
+                "state": state or "",
+                "before": before,
+                "after": after,
+                "fields": fields,
+            }
 
     def _statements(self) -> Iterator[dict[str, Any]]:
         known = list(Statement.objects.filter(
@@ -210,7 +220,13 @@ class _Reading:
             before = next((row for row in known if row.account_id == account.pk and row.number == end.number[:60]), None)
             if before is not None:
                 known.remove(before)
-            after = {"opening": end.opening_minor, "closing": end.closing_minor, "balances_ok": end.balances_ok, "lines": end.line_count, "sum": end.sum_minor}
+            after = {
+                "opening": end.opening_minor,
+                "closing": end.closing_minor,
+                "balances_ok": end.balances_ok,
+                "lines": end.line_count,
+                "sum": end.sum_minor,
+            }
             yield _pair(account, end.number, before, after)
         for row in known:
             yield _pair(row.account, row.number, row, None)
@@ -219,7 +235,13 @@ class _Reading:
 def _pair(account: BankAccount, number: str, before: Statement | None, after: dict[str, Any] | None) -> dict[str, Any]:
     was = None
     if before is not None:
-        was = {"opening": before.opening_minor, "closing": before.closing_minor, "balances_ok": before.balances_ok, "lines": before.line_count, "sum": before.sum_minor}
+        was = {
+            "opening": before.opening_minor,
+            "closing": before.closing_minor,
+            "balances_ok": before.balances_ok,
+            "lines": before.line_count,
+            "sum": before.sum_minor,
+        }
 
     def shown(side: dict[str, Any] | None) -> dict[str, Any] | None:
         if side is None:
@@ -228,4 +250,3 @@ def _pair(account: BankAccount, number: str, before: Statement | None, after: di
         return {**side, **money}
 
     return {"account": str(account), "number": number, "before": shown(was), "after": shown(after), "differs": was != after}
-

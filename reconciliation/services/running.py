@@ -98,9 +98,7 @@ def load_sides(account: BankAccount) -> None:
         {"currency": account.currency, "livemode": account.livemode, "partner": account.partner_id, "rail": account.rail_code,
          "channels": account.channels or [], "since": since},
     )  # fmt: skip
-    load.load_query(
-        connection.connection, "external", sqlfile.load(__file__, "load_external.sql"), {"account": account.pk, "since": since}
-    )
+    load.load_query(connection.connection, "external", sqlfile.load(__file__, "load_external.sql"), {"account": account.pk, "since": since})
 
 
 def _match(account: BankAccount, spec: Spec) -> engine.Result:
@@ -130,9 +128,7 @@ def _discrepancies(account: BankAccount, run: Run, spec: Spec) -> list[Discrepan
     """New causes become rows and cases; causes that are gone are resolved with their cases."""
     today = clock.now().date()
     with connection.cursor() as cursor:
-        cursor.execute(
-            sqlfile.load(__file__, "found_discrepancies.sql"), {"missing_before": today - timedelta(days=account.grace_days)}
-        )
+        cursor.execute(sqlfile.load(__file__, "found_discrepancies.sql"), {"missing_before": today - timedelta(days=account.grace_days)})
         found = [_discrepancy(account, run, row, today) for row in cursor.fetchall()]
     known = dict(Discrepancy.objects.filter(account=account, state="open").values_list("cause_key", "lines"))
     _stay_on_their_cases(account, known, [row for row, _ in found])
@@ -152,7 +148,9 @@ def _stay_on_their_cases(account: BankAccount, known: dict[str, list[str]], foun
     now_keys = {row.cause_key for row in found}
     before = {cause: lines for cause, lines in known.items() if cause not in now_keys}
     keys = {key for lines in before.values() for key in lines}
-    parts = {str(key) for key in StatementLine.objects.filter(account=account, part_of__isnull=False, pk__in=keys).values_list("pk", flat=True)}
+    parts = {
+        str(key) for key in StatementLine.objects.filter(account=account, part_of__isnull=False, pk__in=keys).values_list("pk", flat=True)
+    }
     causes = [cause for cause, lines in before.items() if parts.intersection(lines)]
     fresh = {key: row for row in reversed(found) if row.cause_key not in known for key in row.lines if key in parts}
     taken: set[str] = set()

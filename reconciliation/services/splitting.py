@@ -33,7 +33,9 @@ def split_line(*, line: StatementLine, amounts: Sequence[int], reason: str) -> l
         raise Problem("unprocessable", "Each part has the sign of the line and is not zero.")
     if sum(amounts) != line.amount_minor:
         together, whole = display(sum(amounts), line.currency), display(line.amount_minor, line.currency)
-        raise Problem("not_balanced", f"The parts make {together} together, the line is {whole}.", residual_minor=line.amount_minor - sum(amounts))
+        raise Problem(
+            "not_balanced", f"The parts make {together} together, the line is {whole}.", residual_minor=line.amount_minor - sum(amounts)
+        )
     parts = [_part(line, number, amount) for number, amount in enumerate(amounts, 1)]
     StatementLine.objects.bulk_create(parts)
     with tenancy.acting(reason=reason):

@@ -60,5 +60,3 @@ def render(statements: list[Statement]) -> bytes:
     out.append(f"98,{group_total},{len(statements)},{len(out) - group_start + 1}/")
     out.append(f"99,{group_total},1,{len(out) + 1}/")
     return ("\n".join(out) + "\n").encode("ascii", "replace")
-
-

@@ -27,7 +27,18 @@ ENTRIES_SHOWN = 200
 @admin.register(TransferBatch)
 class TransferBatchAdmin(ReadOnlyModelAdmin):
     empty_words = "A batch is a list of transfers that a partner sent as one file or one call of the API."
-    list_display = ["public_id", "name", "partner", "show_state", "count", "done_count", "failed_count", "show_amounts", "created_at", "completed_at"]
+    list_display = [
+        "public_id",
+        "name",
+        "partner",
+        "show_state",
+        "count",
+        "done_count",
+        "failed_count",
+        "show_amounts",
+        "created_at",
+        "completed_at",
+    ]
     list_filter = ["state", "livemode", "partner", ("created_at", RangeDateTimeFilter)]
     list_filter_submit = True
     list_select_related = ["partner"]
@@ -35,9 +46,25 @@ class TransferBatchAdmin(ReadOnlyModelAdmin):
     search_help_text = "Batch id or name"
     actions_detail = ["retry"]
     has_work_permission = needs("settlement.work_transfer")
-    fields = ["public_id", "name", "partner", "livemode", "show_state", "count", "done_count", "failed_count", "show_amounts", "created_at", "completed_at", "show_items"]
+    fields = [
+        "public_id",
+        "name",
+        "partner",
+        "livemode",
+        "show_state",
+        "count",
+        "done_count",
+        "failed_count",
+        "show_amounts",
+        "created_at",
+        "completed_at",
+        "show_items",
+    ]
 
-    @display(description="State", label={"Completed": "success", "Completed with errors": "warning", "Rejected": "danger", "Processing": "info", "Accepted": "info"})
+    @display(
+        description="State",
+        label={"Completed": "success", "Completed with errors": "warning", "Rejected": "danger", "Processing": "info", "Accepted": "info"},
+    )
     def show_state(self, batch: TransferBatch) -> str:
         return batch.get_state_display()
 
@@ -48,7 +75,10 @@ class TransferBatchAdmin(ReadOnlyModelAdmin):
     @display(description="Items")
     def show_items(self, batch: TransferBatch) -> Any:
         address = f"{reverse('admin:settlement_transfer_changelist')}?batch__id__exact={batch.pk}"
-        rows = [[link(f"{address}&state__exact={state}", state), count, money(amount, currency)] for state, currency, count, amount in selectors.batch_states(batch)]
+        rows = [
+            [link(f"{address}&state__exact={state}", state), count, money(amount, currency)]
+            for state, currency, count, amount in selectors.batch_states(batch)
+        ]
         return table(["State", "Transfers", "Amount"], rows)
 
     @action(
@@ -72,7 +102,20 @@ class TransferBatchAdmin(ReadOnlyModelAdmin):
 @admin.register(SettlementBatch)
 class SettlementBatchAdmin(ReadOnlyModelAdmin):
     empty_words = "When a window closes, what it sends is one batch for each partner and currency."
-    list_display = ["public_id", "rail", "partner", "show_state", "count", "settled_count", "failed_count", "show_amount", "show_actual", "show_variance", "expected_at", "created_at"]
+    list_display = [
+        "public_id",
+        "rail",
+        "partner",
+        "show_state",
+        "count",
+        "settled_count",
+        "failed_count",
+        "show_amount",
+        "show_actual",
+        "show_variance",
+        "expected_at",
+        "created_at",
+    ]
     list_filter = ["state", "rail", "livemode", "partner", ("expected_at", RangeDateTimeFilter)]
     list_filter_submit = True
     list_select_related = ["rail", "partner"]
@@ -83,7 +126,10 @@ class SettlementBatchAdmin(ReadOnlyModelAdmin):
         "show_amount", "show_returned", "show_net", "show_actual", "show_variance", "expected_at", "late_since", "show_files", "show_items",
     ]  # fmt: skip
 
-    @display(description="State", label={"Settled": "success", "Partly settled": "warning", "Failed": "danger", "Closed": "info", "Submitted": "info"})
+    @display(
+        description="State",
+        label={"Settled": "success", "Partly settled": "warning", "Failed": "danger", "Closed": "info", "Submitted": "info"},
+    )
     def show_state(self, batch: SettlementBatch) -> str:
         return batch.get_state_display()
 
@@ -114,12 +160,18 @@ class SettlementBatchAdmin(ReadOnlyModelAdmin):
     @display(description="Files")
     def show_files(self, batch: SettlementBatch) -> Any:
         rows = AchFile.objects.filter(batch=batch).defer("content")
-        return table(["File", "State", "Sent"], ([link(reverse("admin:settlement_achfile_change", args=[f.pk]), f.name), f.state, f.sent_at] for f in rows))
+        return table(
+            ["File", "State", "Sent"],
+            ([link(reverse("admin:settlement_achfile_change", args=[f.pk]), f.name), f.state, f.sent_at] for f in rows),
+        )
 
     @display(description="Transfers")
     def show_items(self, batch: SettlementBatch) -> Any:
         address = f"{reverse('admin:settlement_transfer_changelist')}?settlement_batch__id__exact={batch.pk}"
-        rows = [[link(f"{address}&state__exact={state}", state), count, money(amount, currency)] for state, currency, count, amount in selectors.settlement_states(batch)]
+        rows = [
+            [link(f"{address}&state__exact={state}", state), count, money(amount, currency)]
+            for state, currency, count, amount in selectors.settlement_states(batch)
+        ]
         return table(["State", "Transfers", "Amount"], rows)
 
 
@@ -135,12 +187,28 @@ class AchFileAdmin(ReadOnlyModelAdmin):
     list_select_related = ["rail"]
     search_fields = ["name", "=sha256"]
     search_help_text = "File id, name or SHA-256"
-    fields = ["public_id", "name", "rail", "direction", "show_state", "show_batch", "effective_on", "sent_at", "sha256", "note", "show_faults", "show_entries"]
+    fields = [
+        "public_id",
+        "name",
+        "rail",
+        "direction",
+        "show_state",
+        "show_batch",
+        "effective_on",
+        "sent_at",
+        "sha256",
+        "note",
+        "show_faults",
+        "show_entries",
+    ]
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).defer("content")
 
-    @display(description="State", label={"Settled": "success", "Acknowledged": "success", "Read": "success", "Refused": "danger", "Intent": "info", "Sent": "info"})
+    @display(
+        description="State",
+        label={"Settled": "success", "Acknowledged": "success", "Read": "success", "Refused": "danger", "Intent": "info", "Sent": "info"},
+    )
     def show_state(self, file: AchFile) -> str:
         return file.state.capitalize()
 

@@ -23,7 +23,9 @@ def table(head: Sequence[str], rows: Iterable[Sequence[Any]], empty: str = "–"
         '<tr class="border-t border-base-200 dark:border-base-700">{}</tr>',
         ((format_html_join("", '<td class="pr-6 py-1 align-top break-words">{}</td>', ((shown(cell),) for cell in row)),) for row in body),
     )
-    return format_html('<div class="payos-wide"><table class="w-full text-sm"><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>', top, lines)
+    return format_html(
+        '<div class="payos-wide"><table class="w-full text-sm"><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>', top, lines
+    )
 
 
 def shown(value: Any) -> Any:

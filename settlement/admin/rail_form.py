@@ -18,7 +18,9 @@ AMOUNTS = {"cost_fixed": "cost_fixed_minor", "minimum": "minimum_minor", "maximu
 
 
 def amount_field(label: str, text: str, required: bool = False) -> forms.CharField:
-    return forms.CharField(required=required, label=label, max_length=40, widget=UnfoldAdminTextInputWidget(attrs={"inputmode": "decimal"}), help_text=text)
+    return forms.CharField(
+        required=required, label=label, max_length=40, widget=UnfoldAdminTextInputWidget(attrs={"inputmode": "decimal"}), help_text=text
+    )
 
 
 def shown_amount(rail: Rail, name: str) -> str:
@@ -63,7 +65,9 @@ class RailForm(forms.ModelForm):
         required=False, label="Settings", label_name="Setting", hint="such as url",
         help_text="Settings of the adapter, one a row, for example url = https://bank.example or timeout = 10. Keys go into the fields below.",
     )  # fmt: skip
-    new_key = forms.CharField(required=False, widget=UnfoldAdminPasswordWidget(), help_text="Entered once and never shown. Empty: stays as it is.")
+    new_key = forms.CharField(
+        required=False, widget=UnfoldAdminPasswordWidget(), help_text="Entered once and never shown. Empty: stays as it is."
+    )
     new_webhook_secret = forms.CharField(
         required=False, widget=UnfoldAdminPasswordWidget(), help_text="What its messages to us are signed with. Empty: stays as it is."
     )
@@ -97,7 +101,9 @@ class RailForm(forms.ModelForm):
             minor = getattr(self.instance, column)
             if minor is not None:
                 self.initial[name] = to_decimal_str(minor, first or "USD")
-            self.fields[name].help_text = f"{f'In {first}, the first currency above' if first else 'In the first currency above'}. {self.fields[name].help_text}{self._elsewhere(name, first)}"
+            self.fields[
+                name
+            ].help_text = f"{f'In {first}, the first currency above' if first else 'In the first currency above'}. {self.fields[name].help_text}{self._elsewhere(name, first)}"
 
     def _elsewhere(self, name: str, first: str) -> str:
         """A limit is one number of minor units: in a currency with other decimals it is another amount, and that is said."""

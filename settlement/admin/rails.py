@@ -44,11 +44,25 @@ class RailAdmin(PayosModelAdmin):
     actions_detail = ["switch_off", "switch_on", "reset_circuit"]
     has_switch_permission = needs("settlement.manage_rail")
     has_circuit_permission = needs("kernel.reset_circuit")
-    readonly_fields = ["show_state", "off_reason", "show_circuit", "show_measured", "show_secrets", "show_config", "show_minimum", "show_maximum", "show_daily_limit", "show_cost_fixed"]
+    readonly_fields = [
+        "show_state",
+        "off_reason",
+        "show_circuit",
+        "show_measured",
+        "show_secrets",
+        "show_config",
+        "show_minimum",
+        "show_maximum",
+        "show_daily_limit",
+        "show_cost_fixed",
+    ]
     fieldsets = [
         (None, {"fields": ["name", "code", "adapter", "show_state", "off_reason", "show_circuit", "show_measured"]}),
         ("What it carries", {"fields": ["currencies", "destination_types", "protocols", "minimum", "maximum", "daily_limit"]}),
-        ("Cost and speed", {"fields": ["cost_fixed", "cost_basis_points", "speed_minutes", "settle_business_days", "calendar", "timezone", "load_share"]}),
+        (
+            "Cost and speed",
+            {"fields": ["cost_fixed", "cost_basis_points", "speed_minutes", "settle_business_days", "calendar", "timezone", "load_share"]},
+        ),
         ("Sending", {"fields": ["per_second", "max_attempts", "fallback", "config", "show_secrets", "new_key", "new_webhook_secret"]}),
     ]
 

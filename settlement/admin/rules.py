@@ -34,7 +34,18 @@ class RuleForm(forms.ModelForm):
 
     class Meta:
         model = WindowRule
-        fields = ["rail", "partner", "frequency", "times", "first_hour", "cutoff_hour", "timezone", "calendar", "bank_deadline_minutes", "active"]
+        fields = [
+            "rail",
+            "partner",
+            "frequency",
+            "times",
+            "first_hour",
+            "cutoff_hour",
+            "timezone",
+            "calendar",
+            "bank_deadline_minutes",
+            "active",
+        ]
 
     def clean_times(self) -> list[str]:
         times = self.cleaned_data["times"]
@@ -74,7 +85,9 @@ class ImportForm(DialogForm):
 
 @admin.register(WindowRule)
 class WindowRuleAdmin(PayosModelAdmin):
-    empty_words = "A rule says when a rail settles: at once, every hour, at given times or at the end of the day. Without one, nothing leaves."
+    empty_words = (
+        "A rule says when a rail settles: at once, every hour, at given times or at the end of the day. Without one, nothing leaves."
+    )
     form = RuleForm
     list_display = ["rail", "show_partner", "frequency", "show_times", "timezone", "calendar", "show_next", "active"]
     list_filter = ["active", "frequency", "rail"]
@@ -210,7 +223,10 @@ def _windows(rule: WindowRule) -> Any:
     deadline = timedelta(minutes=rule.bank_deadline_minutes)
     return table(
         [f"Closes ({rule.timezone})", "UTC", "Deadline of the bank"],
-        ([f"{at.astimezone(zone):%a %Y-%m-%d %H:%M %Z}", f"{at:%Y-%m-%d %H:%M}", f"{(at + deadline).astimezone(zone):%H:%M}"] for at in closings),
+        (
+            [f"{at.astimezone(zone):%a %Y-%m-%d %H:%M %Z}", f"{at:%Y-%m-%d %H:%M}", f"{(at + deadline).astimezone(zone):%H:%M}"]
+            for at in closings
+        ),
     )
 
 
@@ -236,10 +252,13 @@ class SettlementWindowAdmin(ReadOnlyModelAdmin):
         return table(
             ["Batch", "Partner", "Transfers", "Amount", "State"],
             (
-                [link(reverse("admin:settlement_settlementbatch_change", args=[b.pk]), b.public_id), b.partner, b.count,
-                 money(b.amount_minor, b.currency), b.get_state_display()]
+                [
+                    link(reverse("admin:settlement_settlementbatch_change", args=[b.pk]), b.public_id),
+                    b.partner,
+                    b.count,
+                    money(b.amount_minor, b.currency),
+                    b.get_state_display(),
+                ]
                 for b in window.batches.select_related("partner")[:200]
             ),  # fmt: skip
         )
-
-

@@ -32,7 +32,15 @@ class TransferAdmin(ReadOnlyModelAdmin):
     empty_words = "Partners order transfers by the API, one by one or in batches; each is listed here from that moment on."
     sensitive = True
     list_display = ["public_id", "show_state", "show_amount", "destination_label", "rail", "partner", "reference", "expected_at"]
-    list_filter = ["state", "rail", "livemode", "partner", ("currency", FieldTextFilter), ("failure_code", FieldTextFilter), ("created_at", RangeDateTimeFilter)]
+    list_filter = [
+        "state",
+        "rail",
+        "livemode",
+        "partner",
+        ("currency", FieldTextFilter),
+        ("failure_code", FieldTextFilter),
+        ("created_at", RangeDateTimeFilter),
+    ]
     list_filter_submit = True
     list_select_related = ["rail", "partner"]
     search_fields = ["=reference", "=bank_reference"]
@@ -41,8 +49,39 @@ class TransferAdmin(ReadOnlyModelAdmin):
     has_work_permission = needs("settlement.work_transfer")
     has_override_permission = needs("settlement.manage_settlement")
     fieldsets = [
-        (None, {"fields": ["public_id", "show_state", "show_amount", "show_executed", "partner", "show_mode", "branch", "destination_label", "reference", "description"]}),
-        ("Timing", {"fields": ["rail", "urgency", "window_at", "expected_at", "next_attempt_at", "submitted_at", "settled_at", "late_since", "attempts"]}),
+        (
+            None,
+            {
+                "fields": [
+                    "public_id",
+                    "show_state",
+                    "show_amount",
+                    "show_executed",
+                    "partner",
+                    "show_mode",
+                    "branch",
+                    "destination_label",
+                    "reference",
+                    "description",
+                ]
+            },
+        ),
+        (
+            "Timing",
+            {
+                "fields": [
+                    "rail",
+                    "urgency",
+                    "window_at",
+                    "expected_at",
+                    "next_attempt_at",
+                    "submitted_at",
+                    "settled_at",
+                    "late_since",
+                    "attempts",
+                ]
+            },
+        ),
         ("What became of it", {"fields": ["bank_reference", "failure_code", "failure_detail", "show_batches", "show_ledger"]}),
         ("Promises to the bank", {"fields": ["show_submissions"]}),
         ("Why this rail", {"fields": ["show_decisions"]}),
@@ -73,10 +112,22 @@ class TransferAdmin(ReadOnlyModelAdmin):
     def show_batches(self, transfer: Transfer) -> Any:
         rows = []
         if transfer.batch_id:
-            rows.append(["Submitted with", link(reverse("admin:settlement_transferbatch_change", args=[transfer.batch_id]), transfer.batch), f"row {transfer.batch_row}"])
-        if transfer.settlement_batch_id:
-            batch = transfer.settlement_batch
-            rows.append(["Settled in", link(reverse("admin:settlement_settlementbatch_change", args=[batch.pk]), batch.public_id), batch.get_state_display()])  # type: ignore[union-attr]
+            rows.append(
+                [
+                    "Submitted with",
+                    link(reverse("admin:settlement_transferbatch_change", args=[transfer.batch_id]), transfer.batch),
+                    f"row {transfer.batch_row}",
+                ]
+            )
+        batch = transfer.settlement_batch
+        if batch is not None:
+            rows.append(
+                [
+                    "Settled in",
+                    link(reverse("admin:settlement_settlementbatch_change", args=[batch.pk]), batch.public_id),
+                    batch.get_state_display(),
+                ]
+            )
         return table(["", "Batch", ""], rows)
 
     @display(description="In the ledger")
@@ -89,7 +140,19 @@ class TransferAdmin(ReadOnlyModelAdmin):
         return table(
             ["No.", "Rail", "Reference", "The bank's id", "Outcome", "Code", "Detail", "Sent", "Answered", "Asked", "Asked again at"],
             (
-                [s.number, s.rail.code, s.reference, s.rail_reference, s.outcome, s.code, s.detail, s.sent_at, s.answered_at, s.asked, s.ask_at]
+                [
+                    s.number,
+                    s.rail.code,
+                    s.reference,
+                    s.rail_reference,
+                    s.outcome,
+                    s.code,
+                    s.detail,
+                    s.sent_at,
+                    s.answered_at,
+                    s.asked,
+                    s.ask_at,
+                ]
                 for s in transfer.submissions.select_related("rail").order_by("number")[:50]
             ),
             "Nothing was sent yet.",
@@ -106,7 +169,9 @@ class TransferAdmin(ReadOnlyModelAdmin):
     @display(description="Events")
     def show_events(self, transfer: Transfer) -> Any:
         rows = OutboxEvent.objects.filter(aggregate_id=f"transfer:{transfer.pk}").order_by("seq")[:50]
-        return table(["When", "Event", "Told"], ([e.created_at, e.event_type, e.handled_at] for e in rows), "What was told is kept for a while only.")
+        return table(
+            ["When", "Event", "Told"], ([e.created_at, e.event_type, e.handled_at] for e in rows), "What was told is kept for a while only."
+        )
 
     @display(description="Changes")
     def show_audit(self, transfer: Transfer) -> Any:
@@ -185,5 +250,3 @@ def _factors(known: dict[str, Any]) -> list[Any]:
 
 def _back(key: Any) -> HttpResponse:
     return redirect(reverse("admin:settlement_transfer_change", args=[key]))
-
-

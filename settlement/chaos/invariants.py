@@ -103,7 +103,10 @@ def _executed(found: Findings, bank: Bank, transfers: list[Transfer]) -> None:
             found.check(False, f"the bank executed {public}, which nobody asked for")
             continue
         found.check(transfer.state in {"settled", "returned"}, f"{public} was executed and is {transfer.state}")
-        found.check(transfer.executed_minor == amounts[public], f"{public} moved {amounts[public]} and is known to have moved {transfer.executed_minor}")
+        found.check(
+            transfer.executed_minor == amounts[public],
+            f"{public} moved {amounts[public]} and is known to have moved {transfer.executed_minor}",
+        )
     for public, transfer in known.items():
         if transfer.state in {"settled", "returned"}:
             found.check(by_transfer[public] == 1, f"{public} is {transfer.state} and was never executed")
@@ -115,20 +118,26 @@ def _executed(found: Findings, bank: Bank, transfers: list[Transfer]) -> None:
 def _ledger(found: Findings, partner_id: uuid.UUID, transfers: list[Transfer], funded_minor: int) -> None:
     """What the partner has left is what was not paid out, and every settlement and return was posted."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT r.kind, count(*) FROM ledger_transaction r WHERE r.partner_id = %s GROUP BY r.kind", [partner_id]
-        )
+        cursor.execute("SELECT r.kind, count(*) FROM ledger_transaction r WHERE r.partner_id = %s GROUP BY r.kind", [partner_id])
         kinds = dict(cursor.fetchall())
     settled = [t for t in transfers if t.state in {"settled", "returned"}]
-    found.check(kinds.get("transfer.settled", 0) == len(settled), f"{len(settled)} transfers settled and {kinds.get('transfer.settled', 0)} postings say so")
+    found.check(
+        kinds.get("transfer.settled", 0) == len(settled),
+        f"{len(settled)} transfers settled and {kinds.get('transfer.settled', 0)} postings say so",
+    )
     returned = [t for t in transfers if t.state == "returned"]
-    found.check(kinds.get("transfer.returned", 0) == len(returned), f"{len(returned)} transfers came back and {kinds.get('transfer.returned', 0)} reversals say so")
+    found.check(
+        kinds.get("transfer.returned", 0) == len(returned),
+        f"{len(returned)} transfers came back and {kinds.get('transfer.returned', 0)} reversals say so",
+    )
     paid = sum(t.amount_minor for t in transfers if t.state == "settled")
     from ledger import selectors
     from ledger.models import Account
 
     balance = selectors.balance(Account.objects.get(partner_id=partner_id, livemode=False, code="partner:available", currency="USD"))
-    found.check(balance.posted_minor == funded_minor - paid, f"the partner has {balance.posted_minor} and should have {funded_minor - paid}")
+    found.check(
+        balance.posted_minor == funded_minor - paid, f"the partner has {balance.posted_minor} and should have {funded_minor - paid}"
+    )
     found.check(balance.available_minor == balance.posted_minor, f"{balance.posted_minor - balance.available_minor} is still held")
     found.figures |= {"paid_minor": paid, "returned": len(returned)}
 
@@ -143,7 +152,9 @@ def _counts(found: Findings, partner_id: uuid.UUID, transfers: list[Transfer]) -
     batches = list(SettlementBatch.objects.filter(partner_id=partner_id))
     for settlement in batches:
         ended = settlement.settled_count + settlement.failed_count
-        found.check(ended == settlement.count, f"{settlement.public_id} counts {ended} of {settlement.count} as ended and is {settlement.state}")
+        found.check(
+            ended == settlement.count, f"{settlement.public_id} counts {ended} of {settlement.count} as ended and is {settlement.state}"
+        )
     windows = SettlementWindow.objects.filter(batches__partner_id=partner_id).distinct()
     untold = told_once(found, partner_id)
     retries = Submission.objects.filter(partner_id=partner_id, sends__gt=1).count()

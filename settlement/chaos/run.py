@@ -26,14 +26,30 @@ from settlement.models import Rail, WindowRule
 
 FUNDS = 10**12
 CHILDREN = ("worker-settlement-1", "worker-settlement-2", "worker-default", "beat", "web")
-WEIGHTS = {"worker-settlement-1": 22, "worker-settlement-2": 22, "worker-default": 12, "beat": 12, "web": 18, "valkey": 8, "flush": 6, "database": 5}
+WEIGHTS = {
+    "worker-settlement-1": 22,
+    "worker-settlement-2": 22,
+    "worker-default": 12,
+    "beat": 12,
+    "web": 18,
+    "valkey": 8,
+    "flush": 6,
+    "database": 5,
+}
 # Together a third of all calls to the bank go wrong; whoever sends a reference twice is found out, because the bank executes it again.
 FAULTS = {
     "timeout_after_execution": 0.08, "timeout_before": 0.07, "late_execution": 0.05, "error_500": 0.08, "throttle_429": 0.05,
     "forget_reference": 1.0, "reject": 0.03, "duplicate_webhook": 0.33, "lost_webhook": 0.33, "delayed_settlement": 0.1,
     "return_after_settlement": 0.03, "hang_seconds": 0.7, "late_seconds": 1.5, "delayed_settlement_seconds": 5, "return_seconds": 4,
 }  # fmt: skip
-PATIENCE = {"ask_seconds": [1, 2, 3, 5], "ask_later": 5, "ask_intents_after": 8, "send_within": 4, "not_found_is_final_after": 4, "timeout": 3}
+PATIENCE = {
+    "ask_seconds": [1, 2, 3, 5],
+    "ask_later": 5,
+    "ask_intents_after": 8,
+    "send_within": 4,
+    "not_found_is_final_after": 4,
+    "timeout": 3,
+}
 
 
 @dataclass(frozen=True)

@@ -84,7 +84,9 @@ class Havoc(threading.Thread):
         return f"{child} killed"
 
 
-def _run(plan: Storm, children: tuple[str, ...], port: int, storm: Callable[[], None], quiet: Callable[[], str], progress: Progress) -> tuple[Counter[str], str]:
+def _run(
+    plan: Storm, children: tuple[str, ...], port: int, storm: Callable[[], None], quiet: Callable[[], str], progress: Progress
+) -> tuple[Counter[str], str]:
     """The storm with the havoc beside it, then patience until the world is quiet; why not, when it never is."""
     with tempfile.TemporaryDirectory(prefix="payos-chaos-") as folder:
         nursery = Nursery(Path(folder), port)
@@ -117,7 +119,9 @@ def _run(plan: Storm, children: tuple[str, ...], port: int, storm: Callable[[], 
 
 def _untold(partner_id: Any) -> str:
     with tenancy.platform_scope(), connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM kernel_outbox_event WHERE partner_id = %s AND handled_at IS NULL AND parked_at IS NULL", [partner_id])
+        cursor.execute(
+            "SELECT count(*) FROM kernel_outbox_event WHERE partner_id = %s AND handled_at IS NULL AND parked_at IS NULL", [partner_id]
+        )
         count = cursor.fetchone()[0]
     return f"{count} events are not told yet" if count else ""
 
@@ -144,7 +148,9 @@ def ingestion_storm(plan: Storm, progress: Progress) -> dict[str, Any]:
     refused: list[str] = []
 
     def storm() -> None:
-        progress(f"{len(first)} messages of {plan.size} payments, {len(second)} contradictions, {len(unreadable)} unreadable; {plan.kills} faults")
+        progress(
+            f"{len(first)} messages of {plan.size} payments, {len(second)} contradictions, {len(unreadable)} unreadable; {plan.kills} faults"
+        )
         sender = _Sender(url, secret, answers, refused)
         sender.send(first, {200, 201}, plan.seconds * 0.8)
         sender.send(second, {409}, 1)
@@ -290,7 +296,9 @@ def webhook_storm(plan: Storm, progress: Progress) -> dict[str, Any]:
     receiver = Receiver(rng=random.Random(plan.seed))  # nosec B311 # a repeatable run wants a seed
     url = receiver.start()
     with tenancy.tenant_scope(partner.pk, False):
-        _, receiver.secret = webhooks.endpoint_create(partner=partner, livemode=False, url=url, event_types=("transfer.settled",), retry_seconds=[1] * 12)
+        _, receiver.secret = webhooks.endpoint_create(
+            partner=partner, livemode=False, url=url, event_types=("transfer.settled",), retry_seconds=[1] * 12
+        )
     events: set[str] = set()
 
     def storm() -> None:

@@ -36,7 +36,15 @@ from settlement.models import Rail, SettlementWindow, Transfer, WindowRule
 Progress = Callable[[str], None]
 FUNDS = 10**10
 # Days and hours, ahead and back, over midnights, weekends and the end of a month.
-JUMPS = (timedelta(hours=3), timedelta(days=-1), timedelta(days=3), timedelta(hours=-30), timedelta(days=32), timedelta(days=-31), timedelta(0))
+JUMPS = (
+    timedelta(hours=3),
+    timedelta(days=-1),
+    timedelta(days=3),
+    timedelta(hours=-30),
+    timedelta(days=32),
+    timedelta(days=-31),
+    timedelta(0),
+)
 
 
 def clock_jumps(*, seed: int, size: int, progress: Progress) -> dict[str, Any]:
@@ -84,7 +92,10 @@ def _people(tag: str, bank: Bank) -> tuple[Any, Rail]:
     partner = partners.partner_create(name=f"Chaos {tag}", currencies=("USD",))
     who: dict[str, Any] = {"partner_id": partner.pk, "livemode": False}
     with tenancy.tenant_scope(partner.pk, False):
-        legs = [Leg(account_for(**who, code="receivable:chaos", currency="USD"), FUNDS), Leg(account_for(**who, code="partner:available", currency="USD"), -FUNDS)]
+        legs = [
+            Leg(account_for(**who, code="receivable:chaos", currency="USD"), FUNDS),
+            Leg(account_for(**who, code="partner:available", currency="USD"), -FUNDS),
+        ]
         post(**who, kind="payment", legs=legs)
     with tenancy.platform_scope(actor="command:chaos"):
         rail = Rail.objects.create(
@@ -153,7 +164,15 @@ def _mount(folder: str) -> list[str]:
     """A private, tiny tmpfs, where this machine lets us make one."""
     if not shutil.which("unshare"):
         return []
-    prefix = ["unshare", "--mount", *([] if os.geteuid() == 0 else ["--map-root-user"]), "sh", "-c", f'mount -t tmpfs -o size={ROOM} none "{folder}" && exec "$@"', "sh"]
+    prefix = [
+        "unshare",
+        "--mount",
+        *([] if os.geteuid() == 0 else ["--map-root-user"]),
+        "sh",
+        "-c",
+        f'mount -t tmpfs -o size={ROOM} none "{folder}" && exec "$@"',
+        "sh",
+    ]
     probe = subprocess.run([*prefix, "true"], capture_output=True, check=False)
     return prefix if probe.returncode == 0 else []
 
@@ -188,9 +207,19 @@ def fill(seed: int, size: int) -> dict[str, Any]:
     with tenancy.platform_scope(actor="command:chaos"):
         files = SourceFile.objects.filter(partner_id=partner.pk)
         found.check(files.count() == size, f"{size} files were sent again and {files.count()} are recorded")
-        found.check(not Case.objects.filter(kind="store_full").exclude(state="resolved").exists(), "there is room again and the case is still open")
+        found.check(
+            not Case.objects.filter(kind="store_full").exclude(state="resolved").exists(), "there is room again and the case is still open"
+        )
     shared.check(found, partner.pk)
-    return {"scenario": "disk", "seed": seed, "files": size, "refused": len(refused), **found.figures, "violations": found.violations, "ok": not found.violations}
+    return {
+        "scenario": "disk",
+        "seed": seed,
+        "files": size,
+        "refused": len(refused),
+        **found.figures,
+        "violations": found.violations,
+        "ok": not found.violations,
+    }
 
 
 def _offer(found: Findings, partner_id: uuid.UUID, contents: list[bytes]) -> list[int]:
@@ -209,4 +238,3 @@ def _offer(found: Findings, partner_id: uuid.UUID, contents: list[bytes]) -> lis
 def _statement(number: int, rng: random.Random) -> bytes:
     rows = "".join(f"2026-11-02,{rng.randint(1, 10**6) / 100:.2f},USD,DISK-{number}-{row}\n" for row in range(900))
     return b"date,amount,currency,reference\n" + rows.encode()
-

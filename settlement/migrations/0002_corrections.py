@@ -9,39 +9,43 @@ import payos.kernel.ids
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('partners', '0001_initial'),
-        ('settlement', '0001_initial'),
+        ("partners", "0001_initial"),
+        ("settlement", "0001_initial"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='achfile',
-            name='entries',
+            model_name="achfile",
+            name="entries",
             field=models.PositiveIntegerField(default=0),
         ),
         migrations.AddField(
-            model_name='achfile',
-            name='first_trace',
+            model_name="achfile",
+            name="first_trace",
             field=models.PositiveIntegerField(default=0),
         ),
         migrations.CreateModel(
-            name='Correction',
+            name="Correction",
             fields=[
-                ('id', models.UUIDField(default=payos.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(default=payos.kernel.clock.now, editable=False)),
-                ('livemode', models.BooleanField(default=False, editable=False)),
-                ('destination_key', models.CharField(max_length=64)),
-                ('destination', payos.kernel.crypto.EncryptedTextField(help_text='The whole corrected destination, as JSON.')),
-                ('code', models.CharField(max_length=10)),
-                ('trace', models.CharField(max_length=40)),
-                ('partner', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='partners.partner')),
-                ('rail', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='corrections', to='settlement.rail')),
+                ("id", models.UUIDField(default=payos.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                ("created_at", models.DateTimeField(default=payos.kernel.clock.now, editable=False)),
+                ("livemode", models.BooleanField(default=False, editable=False)),
+                ("destination_key", models.CharField(max_length=64)),
+                ("destination", payos.kernel.crypto.EncryptedTextField(help_text="The whole corrected destination, as JSON.")),
+                ("code", models.CharField(max_length=10)),
+                ("trace", models.CharField(max_length=40)),
+                (
+                    "partner",
+                    models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="partners.partner"),
+                ),
+                ("rail", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="corrections", to="settlement.rail")),
             ],
             options={
-                'default_permissions': ('view',),
-                'constraints': [models.UniqueConstraint(fields=('partner', 'livemode', 'rail', 'destination_key'), name='settlement_correction_once')],
+                "default_permissions": ("view",),
+                "constraints": [
+                    models.UniqueConstraint(fields=("partner", "livemode", "rail", "destination_key"), name="settlement_correction_once")
+                ],
             },
         ),
     ]

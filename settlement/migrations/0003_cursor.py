@@ -5,26 +5,36 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('settlement', '0002_corrections'),
+        ("settlement", "0002_corrections"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='RailCursor',
+            name="RailCursor",
             fields=[
-                ('rail', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='cursor', serialize=False, to='settlement.rail')),
-                ('since', models.CharField(blank=True, default='', max_length=120)),
-                ('swept_at', models.DateTimeField(null=True)),
+                (
+                    "rail",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="cursor",
+                        serialize=False,
+                        to="settlement.rail",
+                    ),
+                ),
+                ("since", models.CharField(blank=True, default="", max_length=120)),
+                ("swept_at", models.DateTimeField(null=True)),
             ],
             options={
-                'default_permissions': ('view',),
+                "default_permissions": ("view",),
             },
         ),
         migrations.AddField(
-            model_name='submission',
-            name='sends',
-            field=models.PositiveSmallIntegerField(default=1, help_text='How often it was taken to be sent: more than once only after it certainly was not.'),
+            model_name="submission",
+            name="sends",
+            field=models.PositiveSmallIntegerField(
+                default=1, help_text="How often it was taken to be sent: more than once only after it certainly was not."
+            ),
         ),
     ]

@@ -7,36 +7,47 @@ from payos.kernel.migration_ops import RunSQLFile
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('partners', '0001_initial'),
-        ('settlement', '0003_cursor'),
+        ("partners", "0001_initial"),
+        ("settlement", "0003_cursor"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='settlementbatch',
-            name='returned_count',
-            field=models.IntegerField(db_default=0, default=0, help_text='Where the rail nets: what came back since the closing before.'),
+            model_name="settlementbatch",
+            name="returned_count",
+            field=models.IntegerField(db_default=0, default=0, help_text="Where the rail nets: what came back since the closing before."),
         ),
         migrations.AddField(
-            model_name='settlementbatch',
-            name='returned_minor',
+            model_name="settlementbatch",
+            name="returned_minor",
             field=models.BigIntegerField(db_default=0, default=0),
         ),
         migrations.AddField(
-            model_name='submission',
-            name='netted_in',
-            field=models.ForeignKey(blank=True, db_index=False, help_text='The batch whose sum was less by what came back.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='netted', to='settlement.settlementbatch'),
+            model_name="submission",
+            name="netted_in",
+            field=models.ForeignKey(
+                blank=True,
+                db_index=False,
+                help_text="The batch whose sum was less by what came back.",
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="netted",
+                to="settlement.settlementbatch",
+            ),
         ),
         migrations.AddField(
-            model_name='submission',
-            name='returned_minor',
-            field=models.BigIntegerField(help_text='What came back of it.', null=True),
+            model_name="submission",
+            name="returned_minor",
+            field=models.BigIntegerField(help_text="What came back of it.", null=True),
         ),
         migrations.AddIndex(
-            model_name='submission',
-            index=models.Index(condition=models.Q(('netted_in', None), ('returned_minor__isnull', False)), fields=['rail'], name='settlement_submission_to_net'),
+            model_name="submission",
+            index=models.Index(
+                condition=models.Q(("netted_in", None), ("returned_minor__isnull", False)),
+                fields=["rail"],
+                name="settlement_submission_to_net",
+            ),
         ),
         RunSQLFile(__file__, "transfer_states.sql", "transfer_states_down.sql"),
     ]

@@ -7,37 +7,61 @@ from payos.kernel.migration_ops import RunSQLFile
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('partners', '0001_initial'),
-        ('settlement', '0004_netting'),
+        ("partners", "0001_initial"),
+        ("settlement", "0004_netting"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='transfer',
-            name='decision',
-            field=models.ForeignKey(db_index=False, help_text='Why it was accepted for its rail.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='settlement.routingdecision'),
+            model_name="transfer",
+            name="decision",
+            field=models.ForeignKey(
+                db_index=False,
+                help_text="Why it was accepted for its rail.",
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="settlement.routingdecision",
+            ),
         ),
         migrations.AlterField(
-            model_name='routingdecision',
-            name='transfer',
-            field=models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='settlement.transfer'),
+            model_name="routingdecision",
+            name="transfer",
+            field=models.ForeignKey(
+                blank=True,
+                db_index=False,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="settlement.transfer",
+            ),
         ),
         migrations.AlterField(
-            model_name='submission',
-            name='transfer',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='submissions', to='settlement.transfer'),
+            model_name="submission",
+            name="transfer",
+            field=models.ForeignKey(
+                db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name="submissions", to="settlement.transfer"
+            ),
         ),
         migrations.AlterField(
-            model_name='transfer',
-            name='rail',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='transfers', to='settlement.rail'),
+            model_name="transfer",
+            name="rail",
+            field=models.ForeignKey(
+                db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name="transfers", to="settlement.rail"
+            ),
         ),
         migrations.AlterField(
-            model_name='transfer',
-            name='settlement_batch',
-            field=models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='transfers', to='settlement.settlementbatch'),
+            model_name="transfer",
+            name="settlement_batch",
+            field=models.ForeignKey(
+                blank=True,
+                db_index=False,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="transfers",
+                to="settlement.settlementbatch",
+            ),
         ),
         RunSQLFile(__file__, "transfer_states.sql", "transfer_states.sql"),
     ]

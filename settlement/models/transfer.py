@@ -32,7 +32,10 @@ class TransferBatch(AuditedState, TenantModel):
     completed_at = models.DateTimeField(null=True)
     state = FSMField(
         default="accepted",
-        choices=[(s, s.replace("_", " ").capitalize()) for s in ("validating", "accepted", "processing", "completed", "completed_with_errors", "rejected")],
+        choices=[
+            (s, s.replace("_", " ").capitalize())
+            for s in ("validating", "accepted", "processing", "completed", "completed_with_errors", "rejected")
+        ],
         protected=True,
     )
 
@@ -41,9 +44,7 @@ class TransferBatch(AuditedState, TenantModel):
         default_permissions = ("view",)
         ordering = ["-id"]
         constraints = [
-            models.UniqueConstraint(
-                fields=["partner", "livemode", "content_hash"], name="settlement_transferbatch_once"
-            ),
+            models.UniqueConstraint(fields=["partner", "livemode", "content_hash"], name="settlement_transferbatch_once"),
         ]
 
     def __str__(self) -> str:
@@ -78,7 +79,9 @@ class Transfer(AuditedState, TenantModel):
     settled_transaction_id = models.UUIDField(null=True)
     window_at = models.DateTimeField(help_text="It waits for the first window closing at or after this.")
     expected_at = models.DateTimeField(null=True)
-    settlement_batch = models.ForeignKey(SettlementBatch, on_delete=models.PROTECT, null=True, blank=True, related_name="transfers", db_index=False)
+    settlement_batch = models.ForeignKey(
+        SettlementBatch, on_delete=models.PROTECT, null=True, blank=True, related_name="transfers", db_index=False
+    )
     attempts = models.PositiveSmallIntegerField(default=0)
     next_attempt_at = models.DateTimeField(null=True, blank=True)
     submitted_at = models.DateTimeField(null=True, blank=True)
@@ -99,8 +102,14 @@ class Transfer(AuditedState, TenantModel):
         ordering = ["-id"]
         constraints = [models.CheckConstraint(condition=Q(amount_minor__gt=0), name="settlement_transfer_positive")]
         indexes = [
-            models.Index(fields=["rail", "window_at"], name="settlement_transfer_queue", condition=Q(state="queued", settlement_batch=None)),
-            models.Index(fields=["next_attempt_at", "id"], name="settlement_transfer_send", condition=Q(state="queued", settlement_batch__isnull=False)),
+            models.Index(
+                fields=["rail", "window_at"], name="settlement_transfer_queue", condition=Q(state="queued", settlement_batch=None)
+            ),
+            models.Index(
+                fields=["next_attempt_at", "id"],
+                name="settlement_transfer_send",
+                condition=Q(state="queued", settlement_batch__isnull=False),
+            ),
             models.Index(fields=["expected_at"], name="settlement_transfer_open", condition=Q(state__in=["submitted", "unknown"])),
             models.Index(fields=["partner", "livemode", "-id"], name="settlement_transfer_partner"),
             models.Index(fields=["reference"], name="settlement_transfer_reference", condition=~Q(reference="")),
@@ -163,12 +172,12 @@ class Submission(TenantModel):
     rail = models.ForeignKey(Rail, on_delete=models.PROTECT, related_name="+")
     reference = models.CharField(max_length=80)
     rail_reference = models.CharField(max_length=120, blank=True, default="", help_text="The rail's own id or trace number.")
-    outcome = models.CharField(
-        max_length=20, default="intent", help_text="intent, sent, unknown, settled, failed, not_sent or returned"
-    )
+    outcome = models.CharField(max_length=20, default="intent", help_text="intent, sent, unknown, settled, failed, not_sent or returned")
     code = models.CharField(max_length=40, blank=True, default="")
     detail = models.CharField(max_length=300, blank=True, default="")
-    sends = models.PositiveSmallIntegerField(default=1, help_text="How often it was taken to be sent: more than once only after it certainly was not.")
+    sends = models.PositiveSmallIntegerField(
+        default=1, help_text="How often it was taken to be sent: more than once only after it certainly was not."
+    )
     asked = models.PositiveIntegerField(default=0)
     ask_at = models.DateTimeField(null=True)
     sent_at = models.DateTimeField(null=True)
@@ -238,5 +247,3 @@ class RailCallback(models.Model):
 
     def __str__(self) -> str:
         return self.message_id
-
-

@@ -58,7 +58,9 @@ class Ach:
             odfi_name=known.get("odfi_name", "SANDBOX BANK"),
         )
 
-    def build(self, orders: Sequence[Order], *, created: datetime, effective: date, modifier: str, first_trace: int = 1) -> tuple[bytes, list[str]]:
+    def build(
+        self, orders: Sequence[Order], *, created: datetime, effective: date, modifier: str, first_trace: int = 1
+    ) -> tuple[bytes, list[str]]:
         """The file of these transfers and the trace number of each, in their order."""
         originations = [
             nacha.Origination(
@@ -73,7 +75,9 @@ class Ach:
             )
             for order in orders
         ]
-        file = nacha.build(self.company(), originations, created=created, effective=effective, modifier=modifier, first_sequence=first_trace)
+        file = nacha.build(
+            self.company(), originations, created=created, effective=effective, modifier=modifier, first_sequence=first_trace
+        )
         content = nacha.write(file)
         read_back = nacha.read(content)
         if not read_back.valid:

@@ -81,12 +81,26 @@ def _accept(partner: Partner, livemode: bool, items: Sequence[TransferIn], batch
         destination = {"type": item.destination_type, **item.destination}
         rows.append(
             {
-                "id": key, "amount_minor": item.amount_minor, "currency": item.currency, "destination": json.dumps(destination),
-                "destination_type": item.destination_type, "destination_label": destinations.label(destination)[:200],
-                "destination_key": crypto.blind_index(destinations.identity(destination), "destination"), "rail_id": rail.pk,
-                "protocol": item.protocol, "protocol_metadata": item.protocol_metadata, "urgency": item.urgency, "reference": item.reference,
-                "description": item.description, "metadata": item.metadata, "branch_id": item.branch_id,
-                "batch_row": number if batch else None, "window_at": window_at, "expected_at": expected_at, "hold_id": posting.id, "decision_id": why.pk,
+                "id": key,
+                "amount_minor": item.amount_minor,
+                "currency": item.currency,
+                "destination": json.dumps(destination),
+                "destination_type": item.destination_type,
+                "destination_label": destinations.label(destination)[:200],
+                "destination_key": crypto.blind_index(destinations.identity(destination), "destination"),
+                "rail_id": rail.pk,
+                "protocol": item.protocol,
+                "protocol_metadata": item.protocol_metadata,
+                "urgency": item.urgency,
+                "reference": item.reference,
+                "description": item.description,
+                "metadata": item.metadata,
+                "branch_id": item.branch_id,
+                "batch_row": number if batch else None,
+                "window_at": window_at,
+                "expected_at": expected_at,
+                "hold_id": posting.id,
+                "decision_id": why.pk,
             }  # fmt: skip
         )
     if refused:
@@ -129,7 +143,9 @@ def _wanted(key: uuid.UUID, item: TransferIn) -> routing.Wanted:
 
 
 def _empty() -> Problem:
-    return Problem("transfer_invalid", "The list is empty: send at least one transfer.", errors=[field_error("/transfers", "empty", "has no items")])
+    return Problem(
+        "transfer_invalid", "The list is empty: send at least one transfer.", errors=[field_error("/transfers", "empty", "has no items")]
+    )
 
 
 def accept_batch(*, partner: Partner, livemode: bool, items: Sequence[Any], name: str = "") -> TransferBatch:
@@ -144,9 +160,7 @@ def accept_batch(*, partner: Partner, livemode: bool, items: Sequence[Any], name
     amounts: dict[str, int] = {}
     for item in checked:
         amounts[item.currency] = amounts.get(item.currency, 0) + item.amount_minor
-    batch = TransferBatch(
-        partner=partner, livemode=livemode, name=name[:120], content_hash=digest, count=len(checked), amounts=amounts
-    )
+    batch = TransferBatch(partner=partner, livemode=livemode, name=name[:120], content_hash=digest, count=len(checked), amounts=amounts)
     with transaction.atomic():
         try:
             with transaction.atomic():

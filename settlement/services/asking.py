@@ -70,9 +70,7 @@ def _ask(rail: Rail, questions: list[tuple[Any, str]]) -> None:
             return
         with ThreadPoolExecutor(THREADS) as pool:
             answers = list(pool.map(lambda question: _status(adapter, question[1]), questions))
-        outcomes.apply(
-            rail=rail, adapter=adapter, answers=[(q[0], q[1], answer) for q, answer in zip(questions, answers, strict=True)]
-        )
+        outcomes.apply(rail=rail, adapter=adapter, answers=[(q[0], q[1], answer) for q, answer in zip(questions, answers, strict=True)])
     finally:
         adapter.close()
 

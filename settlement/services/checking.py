@@ -135,8 +135,19 @@ def _draft(item: Mapping[str, Any], pointer: str, branches: dict[str, uuid.UUID]
         bad("within_minutes", "range", "must be a positive whole number")
         within = None
     return TransferIn(
-        amount, currency, {}, "", text("rail", 40), protocol, mapping("protocol_metadata"), urgency, text("reference", 120),
-        text("description", 140), mapping("metadata"), branches.get(code), within,
+        amount,
+        currency,
+        {},
+        "",
+        text("rail", 40),
+        protocol,
+        mapping("protocol_metadata"),
+        urgency,
+        text("reference", 120),
+        text("description", 140),
+        mapping("metadata"),
+        branches.get(code),
+        within,
     )
 
 

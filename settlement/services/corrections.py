@@ -20,7 +20,9 @@ def take_notice(rail: Rail, change: nacha.Change) -> None:
     if transfer is not None:
         try:
             known = json.loads(transfer.destination)
-            kept = Correction.objects.filter(partner_id=transfer.partner_id, livemode=transfer.livemode, rail=rail, destination_key=transfer.destination_key).first()
+            kept = Correction.objects.filter(
+                partner_id=transfer.partner_id, livemode=transfer.livemode, rail=rail, destination_key=transfer.destination_key
+            ).first()
             corrected = apply_change(json.loads(kept.destination) if kept else known, change)
             Correction.objects.update_or_create(
                 partner_id=transfer.partner_id, livemode=transfer.livemode, rail=rail, destination_key=transfer.destination_key,
@@ -30,7 +32,9 @@ def take_notice(rail: Rail, change: nacha.Change) -> None:
             why_not = str(error)
     masked = {key: crypto.mask(value.strip()) for key, value in change.corrected.items()}
     what = ", ".join(f"{key.replace('_', ' ')} to {value}" for key, value in masked.items()) or "the entry"
-    then = f"It was not applied: {why_not}." if why_not else "Later transfers to this account use it; tell the partner to change its records."
+    then = (
+        f"It was not applied: {why_not}." if why_not else "Later transfers to this account use it; tell the partner to change its records."
+    )
     open_case(
         kind="notice_of_change", cause_key=f"noc:{rail.code}:{change.trace}:{change.original_trace}", title=f"{change.code}: {change.meaning}"[:200],
         detail=f"The receiving bank corrects {what}. {then}",
@@ -44,6 +48,4 @@ def corrected_destinations(rail: Rail, transfers: list[Any]) -> dict[Any, dict[s
     """The destination of each transfer as it is to be used now."""
     rows = Correction.objects.filter(rail=rail, destination_key__in={t.destination_key for t in transfers})
     known = {(c.partner_id, c.livemode, c.destination_key): json.loads(c.destination) for c in rows}
-    return {
-        t.pk: known.get((t.partner_id, t.livemode, t.destination_key)) or json.loads(t.destination) for t in transfers
-    }
+    return {t.pk: known.get((t.partner_id, t.livemode, t.destination_key)) or json.loads(t.destination) for t in transfers}

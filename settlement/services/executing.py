@@ -54,7 +54,9 @@ def execute_rail(*, rail_code: str, seconds: float = 20.0, limit: int = 100_000)
                 until = time.monotonic() + outcomes.send_within(rail)
                 answers = list(pool.map(lambda order, until=until: _submit(adapter, order, until), orders))
                 _learn(breaker, answers)
-                outcomes.apply(rail=rail, adapter=adapter, answers=[(o.transfer_id, o.reference, a) for o, a in zip(orders, answers, strict=True)])
+                outcomes.apply(
+                    rail=rail, adapter=adapter, answers=[(o.transfer_id, o.reference, a) for o, a in zip(orders, answers, strict=True)]
+                )
                 sent += len(orders)
     finally:
         adapter.close()
@@ -102,7 +104,14 @@ def claim(rail: Rail, size: int) -> list[base.Order]:
         )
     return [
         base.Order(
-            r[0], reference(r[0], r[7]), r[3], r[4], json.loads(crypto.decrypt(r[5])), r[6], _object(r[9]), send=sends[reference(r[0], r[7])]
+            r[0],
+            reference(r[0], r[7]),
+            r[3],
+            r[4],
+            json.loads(crypto.decrypt(r[5])),
+            r[6],
+            _object(r[9]),
+            send=sends[reference(r[0], r[7])],
         )
         for r in rows
     ]

@@ -75,7 +75,9 @@ def _build(rail: Rail, adapter: ach.Ach, batch_id: Any) -> None:
         first = (last[0] + last[1]) % TRACES or 1
         if first + len(transfers) > TRACES:
             first = 1
-        made = _content(rail, adapter, batch, transfers, created=local, effective=effective, modifier=MODIFIERS[number % len(MODIFIERS)], first=first)
+        made = _content(
+            rail, adapter, batch, transfers, created=local, effective=effective, modifier=MODIFIERS[number % len(MODIFIERS)], first=first
+        )
         batch.refresh_from_db(fields=["state"])
         if made is None:
             return
@@ -90,8 +92,15 @@ def _build(rail: Rail, adapter: ach.Ach, batch_id: Any) -> None:
             Submission,
             [
                 Submission(
-                    partner_id=batch.partner_id, livemode=batch.livemode, transfer_id=o.transfer_id, number=by_key[o.transfer_id].attempts + 1,
-                    rail=rail, reference=o.reference, rail_reference=trace, outcome="intent", sent_at=now,
+                    partner_id=batch.partner_id,
+                    livemode=batch.livemode,
+                    transfer_id=o.transfer_id,
+                    number=by_key[o.transfer_id].attempts + 1,
+                    rail=rail,
+                    reference=o.reference,
+                    rail_reference=trace,
+                    outcome="intent",
+                    sent_at=now,
                 )  # fmt: skip
                 for o, trace in zip(orders, traces, strict=True)
             ],
@@ -106,7 +115,15 @@ def _build(rail: Rail, adapter: ach.Ach, batch_id: Any) -> None:
 
 
 def _content(
-    rail: Rail, adapter: ach.Ach, batch: SettlementBatch, transfers: list[Transfer], *, created: Any, effective: Any, modifier: str, first: int
+    rail: Rail,
+    adapter: ach.Ach,
+    batch: SettlementBatch,
+    transfers: list[Transfer],
+    *,
+    created: Any,
+    effective: Any,
+    modifier: str,
+    first: int,
 ) -> tuple[bytes, list[base.Order], list[str]] | None:
     """The bytes for what can be built. An item that no file can carry fails alone; None when nothing at all can be done now."""
     limits = adapter.capabilities.representment
@@ -252,7 +269,11 @@ def settle_files_due() -> int:
     settled = 0
     now = clock.now()
     with tenancy.platform_scope():
-        files = list(AchFile.objects.filter(direction="out", state="acknowledged", effective_on__lte=now.date()).select_related("rail").order_by("id")[:50])
+        files = list(
+            AchFile.objects.filter(direction="out", state="acknowledged", effective_on__lte=now.date())
+            .select_related("rail")
+            .order_by("id")[:50]
+        )
     for file in files:
         if file.effective_on is None or now < clock.instant(file.effective_on, *SETTLES_AT, file.rail.timezone):
             continue

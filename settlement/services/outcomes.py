@@ -113,7 +113,9 @@ def _decide(
             transfer.bank_reference = submission.rail_reference
         _set(transfer, "submitted" if outcome == base.SENT else "unknown")
         if outcome == base.UNKNOWN and submission.asked == CASE_AFTER_ASKS:
-            work.cases.append(_case(transfer, rail, "transfer_unknown", f"Nobody knows whether {transfer.public_id} was executed", answer.detail))
+            work.cases.append(
+                _case(transfer, rail, "transfer_unknown", f"Nobody knows whether {transfer.public_id} was executed", answer.detail)
+            )
         if outcome == base.SENT and not told_before:
             work.sent.append(transfer)
     elif outcome == base.NOT_SENT:
@@ -162,13 +164,25 @@ def _late(work: _Work, rail: Rail, transfer: Transfer, submission: Submission, o
         _return(work, rail, transfer, submission, answer)
     elif outcome in {base.SETTLED, base.RETURNED} and submission.outcome in {base.FAILED, base.NOT_SENT}:
         work.cases.append(
-            _case(transfer, rail, "transfer_contradiction", f"{transfer.public_id} was executed although the rail had said otherwise",
-                  f"Reference {submission.reference} is now {outcome}.", severity=4)  # fmt: skip
+            _case(
+                transfer,
+                rail,
+                "transfer_contradiction",
+                f"{transfer.public_id} was executed although the rail had said otherwise",
+                f"Reference {submission.reference} is now {outcome}.",
+                severity=4,
+            )  # fmt: skip
         )
     elif outcome == base.FAILED and transfer.state in {"settled", "reconciled"} and submission.outcome == base.SETTLED:
         work.cases.append(
-            _case(transfer, rail, "transfer_contradiction", f"{transfer.public_id} is settled and the rail now says that it failed",
-                  f"{answer.code} {answer.detail}", severity=4)  # fmt: skip
+            _case(
+                transfer,
+                rail,
+                "transfer_contradiction",
+                f"{transfer.public_id} is settled and the rail now says that it failed",
+                f"{answer.code} {answer.detail}",
+                severity=4,
+            )  # fmt: skip
         )
 
 
@@ -192,8 +206,14 @@ def _settle(work: _Work, rail: Rail, transfer: Transfer, answer: base.Answer) ->
     _set(transfer, "settled")
     if transfer.executed_minor != transfer.amount_minor:
         work.cases.append(
-            _case(transfer, rail, "transfer_amount_mismatch", f"{transfer.public_id} moved another amount than asked",
-                  f"Asked {display(transfer.amount_minor, transfer.currency)}, executed {display(transfer.executed_minor, transfer.currency)}.", severity=3)  # fmt: skip
+            _case(
+                transfer,
+                rail,
+                "transfer_amount_mismatch",
+                f"{transfer.public_id} moved another amount than asked",
+                f"Asked {display(transfer.amount_minor, transfer.currency)}, executed {display(transfer.executed_minor, transfer.currency)}.",
+                severity=3,
+            )  # fmt: skip
         )
 
 
@@ -204,8 +224,14 @@ def _return(work: _Work, rail: Rail, transfer: Transfer, submission: Submission,
     work.give_back.append(transfer)
     _set(transfer, "returned")
     work.cases.append(
-        _case(transfer, rail, "transfer_returned", f"{transfer.public_id} came back: {answer.code} {answer.detail}"[:200],
-              "The settlement is reversed and the partner has the funds again.", reason=answer.code)  # fmt: skip
+        _case(
+            transfer,
+            rail,
+            "transfer_returned",
+            f"{transfer.public_id} came back: {answer.code} {answer.detail}"[:200],
+            "The settlement is reversed and the partner has the funds again.",
+            reason=answer.code,
+        )  # fmt: skip
     )
 
 
@@ -267,7 +293,11 @@ def _another_rail(work: _Work, transfer: Transfer, rail: Rail) -> Rail | None:
         return None
     work.decisions.append(
         RoutingDecision(
-            partner_id=transfer.partner_id, livemode=transfer.livemode, transfer_id=transfer.pk, rail_code=decision.rail, chosen=decision.chosen,
+            partner_id=transfer.partner_id,
+            livemode=transfer.livemode,
+            transfer_id=transfer.pk,
+            rail_code=decision.rail,
+            chosen=decision.chosen,
             rejected=decision.rejected,
         )  # fmt: skip
     )

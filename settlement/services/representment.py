@@ -27,7 +27,9 @@ def refusals(*, limits: Representment, rail: Rail, transfers: Iterable[Any]) -> 
     keys = [transfer.pk for transfer in transfers]
     returns: dict[uuid.UUID, list[tuple[str, Any]]] = defaultdict(list)
     for transfer_id, code, sent_at in (
-        Submission.objects.filter(rail=rail, transfer_id__in=keys, outcome="returned").order_by("number").values_list("transfer_id", "code", "sent_at")
+        Submission.objects.filter(rail=rail, transfer_id__in=keys, outcome="returned")
+        .order_by("number")
+        .values_list("transfer_id", "code", "sent_at")
     ):
         returns[transfer_id].append((code, sent_at))
     now, found = clock.now(), {}
@@ -35,7 +37,9 @@ def refusals(*, limits: Representment, rail: Rail, transfers: Iterable[Any]) -> 
         last, first_sent = history[-1][0], history[0][1]
         allowed = min(limits.retries.get(code, 0) for code, _ in history)
         if last not in limits.retries:
-            found[transfer_id] = f"it came back with {last}, which may not be presented again: make a new transfer with details that are right"
+            found[transfer_id] = (
+                f"it came back with {last}, which may not be presented again: make a new transfer with details that are right"
+            )
         elif len(history) > allowed:
             found[transfer_id] = f"it came back {len(history)} times: the network allows {allowed} more tries after the first"
         elif first_sent and now - first_sent > timedelta(days=limits.days):

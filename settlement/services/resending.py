@@ -83,8 +83,19 @@ def requeue(transfers: list[Transfer]) -> list[Transfer]:
     bulk.update(
         Transfer,
         transfers,
-        ["state", "hold_id", "window_at", "expected_at", "settlement_batch", "failure_code", "failure_detail", "next_attempt_at",
-         "settled_at", "executed_minor", "settled_transaction_id"],
+        [
+            "state",
+            "hold_id",
+            "window_at",
+            "expected_at",
+            "settlement_batch",
+            "failure_code",
+            "failure_detail",
+            "next_attempt_at",
+            "settled_at",
+            "executed_minor",
+            "settled_transaction_id",
+        ],
     )
     progress.uncount(transfers=transfers)
     events.publish_many(events.of_transfers("transfer.queued", transfers, {t.rail_id: t.rail.code for t in transfers}))

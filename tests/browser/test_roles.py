@@ -166,7 +166,13 @@ def test_pages_of_the_kernel_as_pictures(desk, demo):
     with tenancy.platform_scope(actor="user:admin", reason="gazetted on Friday", ip="203.0.113.7"):
         CalendarDay.objects.create(calendar="KE", day="2026-12-24", note="Gazetted")
         CalendarDay.objects.create(calendar="BR", day="2026-12-31", note="Branches are closed to the public")
-        event = outbox.publish(topic="transfers", event_type="transfer.settled", aggregate_id="trf_01h455vb4pex5vsknk084sn02q", payload={"amount": "12.50"}, partner_id=None)
+        event = outbox.publish(
+            topic="transfers",
+            event_type="transfer.settled",
+            aggregate_id="trf_01h455vb4pex5vsknk084sn02q",
+            payload={"amount": "12.50"},
+            partner_id=None,
+        )
         OutboxEvent.objects.filter(pk=event).update(parked_at="2026-11-01T00:00Z", attempts=8, error="KeyError: 'iban'")
         Breaker("rail:spei", threshold=1).failure("ConnectTimeout: no answer within 5 s")
         say("worker:host", queue="default")
@@ -177,7 +183,12 @@ def test_pages_of_the_kernel_as_pictures(desk, demo):
     for page in PAGES:
         assert one.open(reverse(f"admin:{page}")).status == 200
         one.picture(f"page-{page}")
-    for model, key in (("partners_user", first.pk), ("kernel_outboxevent", event), ("kernel_auditevent", look.pk), ("auth_group", first.groups.get().pk)):
+    for model, key in (
+        ("partners_user", first.pk),
+        ("kernel_outboxevent", event),
+        ("kernel_auditevent", look.pk),
+        ("auth_group", first.groups.get().pk),
+    ):
         assert one.open(reverse(f"admin:{model}_change", args=[key])).status == 200
         one.picture(f"page-{model}_change")
     assert admin.site.is_registered(User) and not one.complaints, one.complaints

@@ -31,7 +31,14 @@ def test_a_time_stands_in_one_line_with_its_zone(sign_in: Any, partner: Any, rai
     assert client_for(funded).post("/v1/transfers", order("10.00", reference="a-long-reference-of-a-partner-1")).status_code == 201
     page = sign_in("administrator")
     page.set_viewport_size({"width": 1100, "height": 800})
-    for name in ("ingestion_payment", "settlement_transfer", "ledger_transaction", "kernel_outboxevent", "partners_partner", "partners_user"):
+    for name in (
+        "ingestion_payment",
+        "settlement_transfer",
+        "ledger_transaction",
+        "kernel_outboxevent",
+        "partners_partner",
+        "partners_user",
+    ):
         page.goto(reverse(f"admin:{name}_changelist"))
         assert "UTC" in page.locator("#result_list").inner_text(), name
         assert page.evaluate(BROKEN) == [], name

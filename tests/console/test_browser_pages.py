@@ -37,8 +37,13 @@ def day(partner: Any) -> list[Case]:
             with clock.travel(clock.now() - timedelta(hours=7 * n)):
                 made.append(
                     services.open_case(
-                        kind=["unmatched_line", "amount_mismatch", "webhook_dead"][n % 3], cause_key=f"day:{n}", title=f"Break {n}",
-                        partner_id=partner.pk, amount_minor=5_000_00 * n, currency="USD", references=[f"REF-{n}"],
+                        kind=["unmatched_line", "amount_mismatch", "webhook_dead"][n % 3],
+                        cause_key=f"day:{n}",
+                        title=f"Break {n}",
+                        partner_id=partner.pk,
+                        amount_minor=5_000_00 * n,
+                        currency="USD",
+                        references=[f"REF-{n}"],
                     )  # fmt: skip
                 )
                 if n % 3 == 0:
@@ -121,7 +126,9 @@ def test_settlement_day(bank: Any, rail: Any, funded: Any, sign_in: Callable[...
     assert accessible(page) == []
 
 
-def test_approval_by_keyboard(monkeypatch: pytest.MonkeyPatch, day: list[Case], sign_in: Callable[..., Any], shot: Callable[..., None]) -> None:
+def test_approval_by_keyboard(
+    monkeypatch: pytest.MonkeyPatch, day: list[Case], sign_in: Callable[..., Any], shot: Callable[..., None]
+) -> None:
     monkeypatch.setitem(approvals.ACTIONS, "test.payout", approvals.ACTIONS["operations.change_limit"])
     asker = sign_in(roles.ADMINISTRATOR)
     with tenancy.platform_scope():
@@ -156,7 +163,9 @@ def test_an_alert_is_acknowledged_by_keyboard(day: list[Case], sign_in: Callable
     shot(page, "alert")
     page.get_by_role("link", name="Acknowledge").or_(page.get_by_role("button", name="Acknowledge")).first.focus()
     page.keyboard.press("Enter")
-    page.locator("[role=dialog] button:has-text('Acknowledge'), dialog button:has-text('Acknowledge'), form:has-text('You have seen it') button:has-text('Acknowledge')").last.focus()
+    page.locator(
+        "[role=dialog] button:has-text('Acknowledge'), dialog button:has-text('Acknowledge'), form:has-text('You have seen it') button:has-text('Acknowledge')"
+    ).last.focus()
     page.keyboard.press("Enter")
     page.wait_for_selector("text=Acknowledged.")
     assert page.get_by_text("Where to look").is_visible()

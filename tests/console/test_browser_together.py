@@ -17,7 +17,9 @@ QUEUE = "/admin/operations/case/"
 def cases(partner: Any) -> None:
     with tenancy.platform_scope():
         for n in range(4):
-            services.open_case(kind="unmatched_line", cause_key=f"tb:{n}", title=f"Break {n}", partner_id=partner.pk, amount_minor=100, currency="USD")
+            services.open_case(
+                kind="unmatched_line", cause_key=f"tb:{n}", title=f"Break {n}", partner_id=partner.pk, amount_minor=100, currency="USD"
+            )
 
 
 def told(page: Any, text: str) -> None:

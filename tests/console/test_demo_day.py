@@ -38,7 +38,10 @@ def test_a_day_fills_the_queue_and_leaves_the_books_whole(seeded: None, bank: An
         assert found["cases"] == Case.objects.exclude(state="resolved").count()
         kinds = set(Case.objects.values_list("kind", flat=True))
         assert {"payment_rejected", "payment_conflict", "reconciliation_missing_settlement", "reconciliation_missing_internal"} <= kinds
-        assert Payment.objects.filter(state="reconciled").count() >= 40 and Match.objects.filter(account__identifier=demo_day.COLLECTIONS).exists()
+        assert (
+            Payment.objects.filter(state="reconciled").count() >= 40
+            and Match.objects.filter(account__identifier=demo_day.COLLECTIONS).exists()
+        )
     assert verify.verify().ok
     assert any("6 transfers" in text for text in told)
     # The bank is left as it was found.

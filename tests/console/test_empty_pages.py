@@ -40,7 +40,9 @@ def test_the_pages_of_the_menu_open_on_a_fresh_product() -> None:
         assert "cannot be shown" not in page, address
 
 
-@pytest.mark.parametrize("name", ["ingestion_payment", "settlement_transfer", "operations_alert", "webhooks_delivery", "partners_partner", "ledger_transaction"])
+@pytest.mark.parametrize(
+    "name", ["ingestion_payment", "settlement_transfer", "operations_alert", "webhooks_delivery", "partners_partner", "ledger_transaction"]
+)
 def test_a_search_that_finds_nothing_says_so_and_leads_back(name: str) -> None:
     page = login(roles.ADMINISTRATOR).get(reverse(f"admin:{name}_changelist"), {"q": "nonsense-42"}).content.decode()
     assert " match" in page and "Search for something else" in page and "Show all" in page
@@ -48,7 +50,12 @@ def test_a_search_that_finds_nothing_says_so_and_leads_back(name: str) -> None:
 
 def test_the_queue_the_trace_and_the_books_say_that_nothing_was_found() -> None:
     browser = login(roles.OPERATOR)
-    for view, said in (("mine", "Nothing is yours now"), ("snoozed", "No case sleeps"), ("all", "Nothing here needs a person"), ("resolved", "No case was resolved yet")):
+    for view, said in (
+        ("mine", "Nothing is yours now"),
+        ("snoozed", "No case sleeps"),
+        ("all", "Nothing here needs a person"),
+        ("resolved", "No case was resolved yet"),
+    ):
         assert said in browser.get(reverse("admin:operations_case_changelist"), {"view": view}).content.decode()
     assert "begins with" in browser.get(reverse("admin:operations_case_changelist"), {"q": "nonsense"}).content.decode()
     assert "nonsense-42" in browser.get(reverse("admin:console_trace"), {"q": "nonsense-42"}).content.decode()

@@ -35,7 +35,15 @@ def branch(partner: Any) -> Branch:
 @pytest.mark.parametrize("role", list(roles.MATRIX))
 def test_every_role_sees_its_own_panels_and_no_failed_one(role: str, branch: Branch) -> None:
     with tenancy.platform_scope():
-        services.open_case(kind="unmatched_line", cause_key="p:1", title="Break", partner_id=branch.partner_id, branch_id=branch.pk, amount_minor=100, currency="USD")
+        services.open_case(
+            kind="unmatched_line",
+            cause_key="p:1",
+            title="Break",
+            partner_id=branch.partner_id,
+            branch_id=branch.pk,
+            amount_minor=100,
+            currency="USD",
+        )
         rollups.roll()
     browser = login(role)
     for address in (
@@ -43,7 +51,11 @@ def test_every_role_sees_its_own_panels_and_no_failed_one(role: str, branch: Bra
         reverse("admin:console_branches"),
         reverse("admin:console_branch", args=[branch.pk]),
         reverse("admin:console_trace"),
-        *(reverse(f"admin:console_{name}") for name in dashboards.PAGES if name != "home" and any(p.page == name for p in registry.PANELS.values())),
+        *(
+            reverse(f"admin:console_{name}")
+            for name in dashboards.PAGES
+            if name != "home" and any(p.page == name for p in registry.PANELS.values())
+        ),
     ):
         answer = browser.get(address)
         assert answer.status_code == 200, address
@@ -53,7 +65,14 @@ def test_every_role_sees_its_own_panels_and_no_failed_one(role: str, branch: Bra
 
 @pytest.mark.parametrize(
     ("role", "first"),
-    [("operator", "queue"), ("approver", "approvals"), ("treasurer", "settles_next"), ("auditor", "books_agree"), ("administrator", "health"), ("compliance officer", "queue")],
+    [
+        ("operator", "queue"),
+        ("approver", "approvals"),
+        ("treasurer", "settles_next"),
+        ("auditor", "books_agree"),
+        ("administrator", "health"),
+        ("compliance officer", "queue"),
+    ],
 )
 def test_what_a_person_comes_for_stands_first(role: str, first: str) -> None:
     page = login(role).get(reverse("admin:index")).content.decode()
@@ -88,7 +107,12 @@ def test_a_failing_panel_says_so_and_the_others_show(monkeypatch: pytest.MonkeyP
 def test_rollups_made_twice_change_nothing(partner: Any, platform: None) -> None:
     from console.models import Rollup
 
-    services.open_cases([{"kind": "k", "cause_key": f"r{n}", "title": "t", "partner_id": partner.pk, "amount_minor": 10, "currency": "USD"} for n in range(7)])
+    services.open_cases(
+        [
+            {"kind": "k", "cause_key": f"r{n}", "title": "t", "partner_id": partner.pk, "amount_minor": 10, "currency": "USD"}
+            for n in range(7)
+        ]
+    )
     rollups.roll()
     once = list(Rollup.objects.order_by("source", "key").values_list("source", "key", "state", "count", "amount_minor"))
     rollups.roll(deep=True)
@@ -118,7 +142,10 @@ def test_a_branch_sees_its_day(partner: Any) -> None:
     with tenancy.platform_scope():
         mine, other = branch_create(partner=partner, code="down", name="Downtown"), branch_create(partner=partner, code="up", name="Uptown")
         amounts = ("10.00", "20.00", "30.00", "40.00")
-        rows = [{"reference_number": f"B-{n}", "amount": Decimal(amount), "branch_code": "down", "payment_channel": ["card", "cash"][n % 2]} for n, amount in enumerate(amounts)]
+        rows = [
+            {"reference_number": f"B-{n}", "amount": Decimal(amount), "branch_code": "down", "payment_channel": ["card", "cash"][n % 2]}
+            for n, amount in enumerate(amounts)
+        ]
         stage(partner, *rows, {"reference_number": "B-other", "amount": Decimal("999.00"), "branch_code": "up"})
         assert process_all().created == 5
         reverse_payment(payment=Payment.objects.get(reference_number="B-3"), reason="paid twice")

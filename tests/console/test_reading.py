@@ -55,7 +55,13 @@ def test_what_reconciliation_made_is_read_in_words_and_money(day: list[Transfer]
     seen = page(console, statement)
     assert "-$14.73" in seen and "-1473" not in seen and "Open lines" in seen
     seen = page(console, wrong)
-    assert day[1].public_id in seen and line.public_id in seen and "-$12.50" in seen and "Amount mismatch" in seen and "amount_mismatch" not in seen
+    assert (
+        day[1].public_id in seen
+        and line.public_id in seen
+        and "-$12.50" in seen
+        and "Amount mismatch" in seen
+        and "amount_mismatch" not in seen
+    )
     seen = page(console, run)
     assert "1 amount mismatch, 1 missing internal" in seen and "2 of " not in seen
     seen = page(console, whole)
@@ -86,7 +92,10 @@ def test_the_calendar_says_a_local_time_in_its_own_zone(rail: Any, console: Clie
     assert "10:00 America/New_York" in seen
 
 
-@pytest.mark.parametrize(("code", "said"), [("fx_variance", "FX variance"), ("ledger.period_reopen", "Ledger: period reopen"), ("off by KES1.00", "Off by KES1.00")])
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [("fx_variance", "FX variance"), ("ledger.period_reopen", "Ledger: period reopen"), ("off by KES1.00", "Off by KES1.00")],
+)
 def test_codes_become_words_and_amounts_stay_amounts(code: str, said: str) -> None:
     assert words(code) == said
 

@@ -111,7 +111,12 @@ def test_made_once_and_a_new_version_beside_the_old(booked: Any) -> None:
 def test_only_closed_spans(booked: Any) -> None:
     with pytest.raises(Problem, match="not_over"):
         services.make_report(kind="exceptions", span="daily", day=clock.today())
-    for bad in ({"kind": "gossip"}, {"kind": "exceptions", "span": "hourly"}, {"kind": "statement"}, {"kind": "exceptions", "partner_id": booked.pk}):
+    for bad in (
+        {"kind": "gossip"},
+        {"kind": "exceptions", "span": "hourly"},
+        {"kind": "statement"},
+        {"kind": "exceptions", "partner_id": booked.pk},
+    ):
         with pytest.raises(Problem, match="unprocessable"):
             services.make_report(**({"span": "daily", "day": DAY} | bad))
 
@@ -142,7 +147,9 @@ def test_a_cell_never_becomes_a_formula() -> None:
 def test_exceptions_by_kind_and_person(partner: Any, scope: Any) -> None:
     ann = User.objects.create_user("ann")
     with clock.frozen(at(8)):
-        cases = [open_case(kind="break", cause_key=f"e{n}", title="t", partner_id=partner.pk, amount_minor=100, currency="USD") for n in range(3)]
+        cases = [
+            open_case(kind="break", cause_key=f"e{n}", title="t", partner_id=partner.pk, amount_minor=100, currency="USD") for n in range(3)
+        ]
     with clock.frozen(at(11)):
         resolve(case=claim(case=cases[0], user=ann), user=ann, resolution="fixed")
     with clock.frozen(at(9, 11)):
@@ -156,7 +163,9 @@ def test_exceptions_by_kind_and_person(partner: Any, scope: Any) -> None:
 
 
 def test_due_reports_are_made_once_and_mailed(booked: Any) -> None:
-    ReportSubscription.objects.create(kind="statement", span="daily", partner=booked, emails="a@example.com, b@example.com", formats="csv,xlsx")
+    ReportSubscription.objects.create(
+        kind="statement", span="daily", partner=booked, emails="a@example.com, b@example.com", formats="csv,xlsx"
+    )
     with clock.frozen(at(1, 11)):
         made = services.make_due_reports()
         assert made >= 3 and services.make_due_reports() == 0
@@ -189,7 +198,9 @@ def test_the_paper_groups_its_figures_and_names_itself_on_every_page() -> None:
     from django.template.loader import render_to_string
 
     section = {"title": "Balances", "head": ["Account", "Amount", "Bank"], "rows": [["7-11 <b>", "-1234567.80", ""]], "numbers": [1, 2]}
-    page = render_to_string("console/reports/report.html", {"report": {"title": "Statement, 2026-11-21", "made_at": "now", "version": 1, "sections": [section]}})
+    page = render_to_string(
+        "console/reports/report.html", {"report": {"title": "Statement, 2026-11-21", "made_at": "now", "version": 1, "sections": [section]}}
+    )
     assert "-1,234,567.80" in page and ">–<" in page and "7-11 &lt;b&gt;" in page
     assert "u002D" not in page and "string-set: title content()" in page and "content: string(title)" in page
     assert 'counter(page) " of " counter(pages)' in page

@@ -55,11 +55,11 @@ def test_the_api_shows_only_the_callers_own(partner: Any, other_partner: Any) ->
 
 def test_the_walk_is_bounded(partner: Any, platform: None) -> None:
     rows = [
-        {"kind": "x", "cause_key": f"b:{n}", "title": "many", "partner_id": partner.pk, "references": ["SAME"]} for n in range(MOST_NODES + 50)
+        {"kind": "x", "cause_key": f"b:{n}", "title": "many", "partner_id": partner.pk, "references": ["SAME"]}
+        for n in range(MOST_NODES + 50)
     ]
     services.open_cases(rows)
     assert 0 < len(trace("same").nodes) <= MOST_NODES
-
 
 
 def test_the_whole_life_of_a_transfer_from_any_of_its_names(api: Any, bank: Any, rail: Any, funded: Any, other_partner: Any) -> None:
@@ -69,7 +69,14 @@ def test_the_whole_life_of_a_transfer_from_any_of_its_names(api: Any, bank: Any,
     with tenancy.platform_scope():
         transfer = Transfer.objects.get()
         sent = transfer.submissions.get()
-        names = [made["id"], str(transfer.pk), "inv-77", sent.reference, transfer.settlement_batch.public_id, ids.encode("txn", transfer.settled_transaction_id)]
+        names = [
+            made["id"],
+            str(transfer.pk),
+            "inv-77",
+            sent.reference,
+            transfer.settlement_batch.public_id,
+            ids.encode("txn", transfer.settled_transaction_id),
+        ]
         lives = {name: {node.key for node in trace(name).nodes} for name in names}
         whole = trace(made["id"])
     kinds = [node.type for node in whole.nodes]
@@ -87,7 +94,13 @@ def test_the_whole_life_of_a_transfer_from_any_of_its_names(api: Any, bank: Any,
 def test_the_whole_life_of_a_payment(client: Any, partner: Any) -> None:
     with tenancy.platform_scope():
         source = source_create(partner=partner, livemode=False, name="core", adapter="generic")
-    body = {"reference_number": "RCPT-9", "amount": "12.34", "currency": "USD", "payment_date": clock.now().isoformat(), "loan_account_number": "L-9"}
+    body = {
+        "reference_number": "RCPT-9",
+        "amount": "12.34",
+        "currency": "USD",
+        "payment_date": clock.now().isoformat(),
+        "loan_account_number": "L-9",
+    }
     answer = send(client, source, body)
     assert answer.status_code < 300, answer.content
     with tenancy.platform_scope():

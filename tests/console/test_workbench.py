@@ -132,7 +132,10 @@ def test_over_the_limit_a_second_person_is_asked_and_nothing_moves_before(day: l
     assert "$12.50" in seen and "$2.50" in seen and "parameters" not in seen
     operations.decide_approval(approval=approval, user=alan, approve=True, note="fine")
     assert balance("writeoffs") - before == 250
-    posted = {entry.account.code: entry.amount_minor for entry in Transaction.objects.get(kind="reconciliation.matched", subject_id=str(Match.objects.get(level=0).pk)).entries.all()}
+    posted = {
+        entry.account.code: entry.amount_minor
+        for entry in Transaction.objects.get(kind="reconciliation.matched", subject_id=str(Match.objects.get(level=0).pk)).entries.all()
+    }
     assert {code: (("debit" if amount > 0 else "credit"), abs(amount)) for code, amount in posted.items()} == said
     case.refresh_from_db()
     assert case.state == "resolved"
@@ -158,7 +161,9 @@ def test_a_line_that_pays_for_more_is_matched_in_part_and_the_rest_stays_on_the_
     assert case.state == "resolved" and balance("rail:costs") == 250
 
 
-def test_the_rest_of_a_part_match_stays_on_its_case_and_other_doubts_about_the_line_stay_open(day: list[Transfer], olga: User, account: BankAccount) -> None:
+def test_the_rest_of_a_part_match_stays_on_its_case_and_other_doubts_about_the_line_stay_open(
+    day: list[Transfer], olga: User, account: BankAccount
+) -> None:
     case = case_of("amount_mismatch")
     line, item = _line(-1250), f"transfer:{day[1].pk}"
     other = Discrepancy.objects.create(
@@ -202,8 +207,13 @@ def test_taking_a_decision_back_opens_the_statement_again(rail: Any, funded: Any
 def test_a_line_of_nobody_is_booked_with_a_preview_and_reversed_by_undo(day: list[Transfer], olga: User) -> None:
     case, line = case_of("missing_internal"), _line(777)
     shown = actions.preview_booking(case=case, line=line, code="suspense")
-    assert [(row["account"], row["direction"], row["amount_minor"]) for row in shown["entries"]] == [("cash:sandbox", "debit", 777), ("suspense", "credit", 777)]
-    assert actions.book(case=case, user=olga, line=line, code="suspense", partner="", reason="ask the bank").endswith("waits for a second person.")
+    assert [(row["account"], row["direction"], row["amount_minor"]) for row in shown["entries"]] == [
+        ("cash:sandbox", "debit", 777),
+        ("suspense", "credit", 777),
+    ]
+    assert actions.book(case=case, user=olga, line=line, code="suspense", partner="", reason="ask the bank").endswith(
+        "waits for a second person."
+    )
     operations.decide_approval(approval=Approval.objects.get(), user=_approver(), approve=False, note="book it yourself")
     ApprovalLimit.objects.create(action=booking.ADJUST, role=roles.OPERATOR, currency="USD", limit_minor=1000)
     before = balance("suspense")
@@ -277,11 +287,15 @@ def test_the_reconciliation_report_ties_to_the_ledger(day: list[Transfer]) -> No
     found = {section["title"]: section["rows"] for section in report.data["sections"]}
     (row,) = found["Matches made"]
     assert row[4] == row[5] == "-10.00"
-    assert ["sandbox", "test", "USD", "3", "30.00", "30.00", "0.00"] in {s["title"]: s["rows"] for s in settled.data["sections"]}["Transfers settled"]
+    assert ["sandbox", "test", "USD", "3", "30.00", "30.00", "0.00"] in {s["title"]: s["rows"] for s in settled.data["sections"]}[
+        "Transfers settled"
+    ]
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_bench_by_keyboard(rail: Any, funded: Any, account: BankAccount, sign_in: Callable[..., Any], shot: Callable[..., None]) -> None:
+def test_the_bench_by_keyboard(
+    rail: Any, funded: Any, account: BankAccount, sign_in: Callable[..., Any], shot: Callable[..., None]
+) -> None:
     from tests.console.test_browser_pages import accessible
 
     day_of(funded, rail, account)

@@ -61,9 +61,7 @@ def test_one_living_worker_among_dead_ones_is_enough(client: Any, alive: None) -
     assert ready(client)[0] == 200
 
 
-def test_a_dead_cache_is_told_and_the_rest_still_checked(
-    client: Any, alive: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_dead_cache_is_told_and_the_rest_still_checked(client: Any, alive: None, monkeypatch: pytest.MonkeyPatch) -> None:
     import redis as library
 
     from payos.supervisor.preflight import free_port
@@ -79,9 +77,7 @@ def test_a_dead_cache_is_told_and_the_rest_still_checked(
 def test_an_event_that_waits_too_long_is_503(client: Any, alive: None, partner: Any) -> None:
     outbox.drain()
     with clock.frozen(clock.now() - dt.timedelta(hours=2)), tenancy.tenant_scope(partner.pk):
-        outbox.publish(
-            topic="test", event_type="test.late", aggregate_id="x", payload={}, partner_id=partner.pk, livemode=False
-        )
+        outbox.publish(topic="test", event_type="test.late", aggregate_id="x", payload={}, partner_id=partner.pk, livemode=False)
     status, checks = ready(client)
     assert status == 503 and not checks["outbox"]["ok"]
     assert "waits for" in checks["outbox"]["why"]
@@ -113,9 +109,7 @@ def test_a_failing_check_gives_no_secret_away(client: Any, alive: None, monkeypa
     assert answer.status_code == 503 and "hunter2" not in answer.content.decode() and "abcdefghijk" not in answer.content.decode()
 
 
-def test_a_database_error_in_one_check_does_not_spoil_the_next(
-    client: Any, alive: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_database_error_in_one_check_does_not_spoil_the_next(client: Any, alive: None, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken() -> None:
         from django.db import connection
 

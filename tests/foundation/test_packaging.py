@@ -88,9 +88,7 @@ def test_the_set_up_says_plainly_that_a_python_is_too_old(tmp_path: Path) -> Non
         "import runpy, sys; sys.version_info = (3, 9, 2); sys.argv = ['install.py', 'requirements.lock', '--venv', sys.argv[1]];"
         "runpy.run_path('payos/supervisor/install.py', run_name='__main__')"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program, str(tmp_path / "venv")], cwd=ROOT, capture_output=True, text=True
-    )
+    done = subprocess.run([sys.executable, "-c", program, str(tmp_path / "venv")], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 2 and not (tmp_path / "venv").exists()
     assert "Python 3.9.2 is too old; install Python 3.11 or newer" in done.stderr
     # It must reach that sentence: nothing newer than what an old Python can read.
@@ -150,7 +148,5 @@ def test_the_security_lint_finds_nothing_and_can_find(tmp_path: Path) -> None:
         pytest.skip("bandit is not installed: run `make install-dev`")
     wrong = tmp_path / "wrong.py"
     wrong.write_text("import subprocess\nsubprocess.call('ls ' + input(), shell=True)\n")
-    found = subprocess.run(
-        [bandit, "-q", "-c", str(ROOT / "pyproject.toml"), str(wrong)], capture_output=True, text=True
-    )
+    found = subprocess.run([bandit, "-q", "-c", str(ROOT / "pyproject.toml"), str(wrong)], capture_output=True, text=True)
     assert found.returncode == 1 and "B602" in found.stdout, found.stdout + found.stderr

@@ -152,14 +152,9 @@ def test_a_dead_worker_and_dead_servers_come_back(product: Product) -> None:
 
 
 def test_with_parent_it_goes_when_make_was_killed(product: Product) -> None:
-    program = (
-        "import subprocess, sys;"
-        "subprocess.run([sys.executable, 'manage.py', 'serve', '--with-parent', *sys.argv[1:]])"
-    )
+    program = "import subprocess, sys;subprocess.run([sys.executable, 'manage.py', 'serve', '--with-parent', *sys.argv[1:]])"
     (product.folder / "driver.log").write_text("")
-    parent = product.start(
-        sys.executable, "-c", program, "--port", str(product.port), "--sandbox-port", str(product.bank)
-    )
+    parent = product.start(sys.executable, "-c", program, "--port", str(product.port), "--sandbox-port", str(product.bank))
     product.wait_for("PayOS is running", seconds=400)
     parent.kill()
     parent.wait()
@@ -194,7 +189,9 @@ def test_a_broken_data_folder_is_one_sentence(product: Product) -> None:
 
 def test_a_command_before_the_first_start_is_one_sentence(product: Product) -> None:
     for command in (["demo_day"], ["ledger_verify"], ["create_partner", "Acme"]):
-        done = subprocess.run([sys.executable, "manage.py", *command], cwd=ROOT, env=product.environment, capture_output=True, text=True, timeout=400)
+        done = subprocess.run(
+            [sys.executable, "manage.py", *command], cwd=ROOT, env=product.environment, capture_output=True, text=True, timeout=400
+        )
         said = [line for line in done.stderr.splitlines() if line.strip()]
         assert done.returncode == 2 and len(said) == 1, done.stderr
         assert said[0].startswith("payos: the database is not up to date") and "make run" in said[0]

@@ -98,18 +98,14 @@ def test_a_secret_may_come_from_a_file(tmp_path: Path) -> None:
 def test_a_command_says_it_in_one_line_and_exits_2(command: list[str]) -> None:
     environment = deploycheck.environment()
     environment["SECRET_KEY"] = ""
-    done = subprocess.run(
-        [sys.executable, "manage.py", *command], cwd=ROOT, capture_output=True, text=True, env=environment
-    )
+    done = subprocess.run([sys.executable, "manage.py", *command], cwd=ROOT, capture_output=True, text=True, env=environment)
     assert done.returncode == 2
     said = done.stderr.strip().splitlines()
     assert len(said) == 1 and said[0].startswith("payos: the settings make no sense: SECRET_KEY is missing"), done.stderr
 
 
 def test_the_deployment_check_is_clean() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "payos.supervisor.deploycheck"], cwd=ROOT, capture_output=True, text=True
-    )
+    done = subprocess.run([sys.executable, "-m", "payos.supervisor.deploycheck"], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

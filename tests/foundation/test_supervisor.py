@@ -168,9 +168,7 @@ def test_a_stranger_that_got_the_number_of_a_child_is_left_alone(tmp_path: Path)
 
 def test_a_marked_process_with_another_start_time_is_left_alone(tmp_path: Path) -> None:
     marked = os.environ | {orphans.MARKER: str(tmp_path)}
-    stranger = subprocess.Popen(
-        [sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True, env=marked
-    )
+    stranger = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True, env=marked)
     try:
         time.sleep(0.2)
         (tmp_path / "web.pid").write_text(f"{stranger.pid} 1 {orphans.boot_id()}")

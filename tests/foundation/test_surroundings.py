@@ -46,13 +46,26 @@ def test_every_variable_is_documented_and_every_documented_one_is_read() -> None
 def test_nothing_else_reads_the_environment_behind_the_back_of_settings() -> None:
     # The supervisor hands the environment on; the sandbox is a stranger with options of its own.
     # Sample files are a matter of tests and reports; the metrics library takes its folder from the environment itself.
-    allowed = {"payos/environment.py", "payos/settings.py", "payos/wsgi.py", "payos/celery.py", "ingestion/parsers/corpus.py", "payos/kernel/metrics.py"}
+    allowed = {
+        "payos/environment.py",
+        "payos/settings.py",
+        "payos/wsgi.py",
+        "payos/celery.py",
+        "ingestion/parsers/corpus.py",
+        "payos/kernel/metrics.py",
+    }
     houses = [path.parent.name for path in ROOT.glob("*/apps.py")]
     offenders = []
     for folder in ["payos", *houses]:
         for path in (ROOT / folder).rglob("*.py"):
             name = str(path.relative_to(ROOT))
-            if name in allowed or name.startswith("payos/supervisor/") or name.endswith("commands/serve.py") or "/codesamples/" in name or "/chaos/" in name:
+            if (
+                name in allowed
+                or name.startswith("payos/supervisor/")
+                or name.endswith("commands/serve.py")
+                or "/codesamples/" in name
+                or "/chaos/" in name
+            ):
                 continue
             for node in ast.walk(ast.parse(path.read_text())):
                 if isinstance(node, ast.Attribute) and node.attr in {"environ", "getenv"}:
@@ -64,9 +77,7 @@ def test_the_documented_values_make_sense_to_settings(tmp_path: Path) -> None:
     clean = {name: value for name, value in os.environ.items() if name.removesuffix("_FILE") not in documented()}
     example = documented() | {"DEBUG": "false", "HTTPS": "true", "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
     program = "import payos.settings as s; print(s.EMBEDDED, s.DEBUG, s.SESSION_COOKIE_SECURE)"
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, env=clean | example
-    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, env=clean | example)
     assert done.stdout.split() == ["False", "False", "True"], done.stderr
 
 
@@ -238,9 +249,7 @@ def test_the_worker_serves_every_queue_that_something_is_sent_to(services: dict[
 @pytest.mark.parametrize("tail", [["worker", "--help"], ["beat", "--help"]])
 def test_the_options_given_to_celery_are_ones_it_knows(services: dict[str, Any], tail: list[str]) -> None:
     name = tail[0]
-    done = subprocess.run(
-        [sys.executable, "-m", "celery", *tail], cwd=ROOT, capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-m", "celery", *tail], cwd=ROOT, capture_output=True, text=True, check=True)
     for option in services[name]["command"]:
         if option.startswith("--"):
             assert option.split("=")[0] in done.stdout, option

@@ -13,7 +13,6 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 class World:
-
     def __init__(self, folder: Path) -> None:
         self.token = uuid.uuid4().hex
         self.folder = folder
@@ -21,9 +20,7 @@ class World:
 
     def start(self, *command: str, log: str = "driver.log", **extra: str) -> subprocess.Popen[bytes]:
         with (self.folder / log).open("ab") as output:
-            return subprocess.Popen(
-                command, stdout=output, stderr=output, cwd=ROOT, env=self.environment | extra, start_new_session=True
-            )
+            return subprocess.Popen(command, stdout=output, stderr=output, cwd=ROOT, env=self.environment | extra, start_new_session=True)
 
     def said(self, log: str = "driver.log") -> str:
         return (self.folder / log).read_text()

@@ -44,7 +44,15 @@ def test_first_of_what_kind_and_then_its_own_settings(admin: Any) -> None:
 def test_what_is_wrong_is_said_beside_its_field(admin: Any) -> None:
     said = faults(admin.post(reverse(ADD), {**COMMON, "kind": "folder", "set_path": "in/box"}))
     assert "whole path" in said["set_path"][0]
-    sftp = {**COMMON, "kind": "sftp", "set_host": "sftp://bank.example", "set_user": "us", "set_host_key": "bank.example ssh-ed25519 AAAA", "set_path": "/out", "set_port": "99999"}
+    sftp = {
+        **COMMON,
+        "kind": "sftp",
+        "set_host": "sftp://bank.example",
+        "set_user": "us",
+        "set_host_key": "bank.example ssh-ed25519 AAAA",
+        "set_path": "/out",
+        "set_port": "99999",
+    }
     said = faults(admin.post(reverse(ADD), sftp))
     assert "alone" in said["set_host"][0] and "no public key" in said["set_host_key"][0] and "65535" in said["set_port"][0]
     said = faults(admin.post(reverse(ADD), {**COMMON, "kind": "http", "set_url": "https://us:secret@bank.example/r", "set_auth": "basic"}))
@@ -60,7 +68,16 @@ def test_a_private_key_keeps_its_lines_and_an_edit_keeps_the_rest(admin: Any) ->
     key = asyncssh.generate_private_key("ssh-ed25519")
     public = key.export_public_key().decode().strip()
     private = key.export_private_key().decode()
-    form = {**COMMON, "kind": "sftp", "set_host": "sftp.bank.example", "set_user": "us", "set_host_key": public, "set_path": "/out", "set_after": "archive", "new_secret": private}
+    form = {
+        **COMMON,
+        "kind": "sftp",
+        "set_host": "sftp.bank.example",
+        "set_user": "us",
+        "set_host_key": public,
+        "set_path": "/out",
+        "set_after": "archive",
+        "new_secret": private,
+    }
     page = admin.get(reverse(ADD), {"kind": "sftp"}).content.decode()
     assert '<textarea name="new_secret"' in page, "a box of one line would tear a key's lines"
     assert admin.post(reverse(ADD), form).status_code == 302
@@ -82,7 +99,10 @@ def test_a_private_key_keeps_its_lines_and_an_edit_keeps_the_rest(admin: Any) ->
 
 def test_parameters_are_rows(admin: Any) -> None:
     rows = {"set_params-0-name": "type", "set_params-0-value": "settled", "set_params-2-name": "limit", "set_params-2-value": "100"}
-    assert admin.post(reverse(ADD), {**COMMON, "kind": "http", "set_url": "https://bank.example/r", "set_timeout": "5", **rows}).status_code == 302
+    assert (
+        admin.post(reverse(ADD), {**COMMON, "kind": "http", "set_url": "https://bank.example/r", "set_timeout": "5", **rows}).status_code
+        == 302
+    )
     connector = Connector.objects.get()
     assert connector.config == {"url": "https://bank.example/r", "timeout": 5, "params": {"type": "settled", "limit": "100"}}
     shown = admin.get(reverse("admin:ingestion_connector_change", args=[connector.pk])).content.decode()
@@ -114,6 +134,8 @@ def test_where_nothing_may_be_moved_what_is_kept_stays_and_the_rest_is_said(part
     keep = Connector.objects.create(partner=partner, name="keep", kind="folder", config={"path": str(tmp_path), "pattern": "*.bin"})
     run = services.run_connector(connector=keep)
     assert (run.error, run.quarantined) == ("", 1) and (tmp_path / "x.bin").exists()
-    move = Connector.objects.create(partner=partner, name="move", kind="folder", config={"path": str(tmp_path), "pattern": "*.bin", "after": "archive"})
+    move = Connector.objects.create(
+        partner=partner, name="move", kind="folder", config={"path": str(tmp_path), "pattern": "*.bin", "after": "archive"}
+    )
     assert "x.bin was read, but cannot be moved" in services.run_connector(connector=move).error
     assert (tmp_path / "x.bin").exists()

@@ -50,12 +50,24 @@ while True:
 
 
 def environment() -> dict[str, str]:
-    return {**os.environ, "DJANGO_SETTINGS_MODULE": "payos.settings", "PAYOS_TEST_DATABASE": connections["default"].settings_dict["NAME"], "LOG_LEVEL": "ERROR"}
+    return {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "payos.settings",
+        "PAYOS_TEST_DATABASE": connections["default"].settings_dict["NAME"],
+        "LOG_LEVEL": "ERROR",
+    }
 
 
 @contextmanager
 def process(*command: str):
-    running = subprocess.Popen([sys.executable, *command], cwd=settings.BASE_DIR, env=environment(), start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    running = subprocess.Popen(
+        [sys.executable, *command],
+        cwd=settings.BASE_DIR,
+        env=environment(),
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
     try:
         yield running
     finally:
@@ -112,7 +124,9 @@ class WebClient(threading.Thread):
                 stamp = str(int(time.time()))
                 seal = hmac.new(self.secret.encode(), stamp.encode() + b"." + body, hashlib.sha256).hexdigest()
                 try:
-                    link.request("POST", self.path, body, {"Content-Type": "application/json", "X-Timestamp": stamp, "X-Signature": f"sha256={seal}"})
+                    link.request(
+                        "POST", self.path, body, {"Content-Type": "application/json", "X-Timestamp": stamp, "X-Signature": f"sha256={seal}"}
+                    )
                     answer = link.getresponse()
                     text = answer.read()
                 except (OSError, http.client.HTTPException):
@@ -165,7 +179,11 @@ def kill_in_the_middle(worker: subprocess.Popen, superuser: psycopg.Connection, 
     deadline = time.monotonic() + 30
     caught = False
     while time.monotonic() < deadline and not caught:
-        caught = bool(superuser.execute("SELECT 1 FROM pg_stat_activity WHERE state = 'active' AND query LIKE %s AND pid <> pg_backend_pid()", [busy]).fetchone())
+        caught = bool(
+            superuser.execute(
+                "SELECT 1 FROM pg_stat_activity WHERE state = 'active' AND query LIKE %s AND pid <> pg_backend_pid()", [busy]
+            ).fetchone()
+        )
     os.kill(worker.pid, signal.SIGKILL)
     worker.wait(15)
     return caught
@@ -175,9 +193,19 @@ def kill_in_the_middle(worker: subprocess.Popen, superuser: psycopg.Connection, 
 def test_every_payment_once_however_it_comes_and_whoever_dies(partner, superuser):
     dedup.forget()
     with tenancy.platform_scope(actor="test"):
-        source, secret = services.source_create(partner=partner, livemode=False, name="core", adapter="generic", rate_per_minute=10_000_000, channel="core")
+        source, secret = services.source_create(
+            partner=partner, livemode=False, name="core", adapter="generic", rate_per_minute=10_000_000, channel="core"
+        )
     bodies = [
-        json.dumps({"reference_number": f"R-{n}", "loan_account_number": f"L-{n}", "cif": "C", "amount": f"{n + 1}.00", "payment_date": clock.now().isoformat()}).encode()
+        json.dumps(
+            {
+                "reference_number": f"R-{n}",
+                "loan_account_number": f"L-{n}",
+                "cif": "C",
+                "amount": f"{n + 1}.00",
+                "payment_date": clock.now().isoformat(),
+            }
+        ).encode()
         for n in range(REFERENCES)
     ]
     with ExitStack() as stack:

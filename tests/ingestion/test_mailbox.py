@@ -163,7 +163,11 @@ def test_attachments_are_chosen_by_sender_and_subject_and_read_once(box, connect
     put(box, mail(a__csv=csv("A-1"), b__CSV=csv("B-1"), logo__png=b"png"))
     put(box, mail(sender="reports@bank.example <thief@evil.example>", a2__csv=csv("X-1")))
     put(box, mail(sender="x <reports@bank.example.evil.example>", a3__csv=csv("X-2")))
-    put(box, b'From: "<reports@bank.example>" <thief@evil.example>\nSubject: statement\n' + mail(a5__csv=csv("X-4")).as_bytes().split(b"\n", 3)[3])
+    put(
+        box,
+        b'From: "<reports@bank.example>" <thief@evil.example>\nSubject: statement\n'
+        + mail(a5__csv=csv("X-4")).as_bytes().split(b"\n", 3)[3],
+    )
     put(box, mail(subject="Newsletter", a4__csv=csv("X-3")))
     assert "2 attachments would be read" in services.test_connector(connector=connector)
     run = services.run_connector(connector=connector)
@@ -216,9 +220,12 @@ def test_attachments_in_every_shape_that_mails_have(box, connector):
 
 
 def test_broken_mails_stop_no_other_mail(box, connector):
-    put(box, b"From: reports@bank.example\r\nSubject: =?utf-8?q?=FF=FE statement\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\nContent-Disposition: attachment; filename*=utf-99''%FF.csv\r\n\r\n")
+    put(
+        box,
+        b"From: reports@bank.example\r\nSubject: =?utf-8?q?=FF=FE statement\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\nContent-Disposition: attachment; filename*=utf-99''%FF.csv\r\n\r\n",
+    )
     put(box, b"\r\n\r\n\xff\xfe\x00garbage")
-    put(box, b"From: \"\x80\" <<>\r\nSubject: statement\r\n\r\nhello")
+    put(box, b'From: "\x80" <<>\r\nSubject: statement\r\n\r\nhello')
     put(box, mail(good__csv=csv("G-1")))
     run = services.run_connector(connector=connector)
     assert run.error == "" and "good.csv" in names() and StatementLine.objects.filter(reference="G-1").exists()

@@ -58,8 +58,12 @@ def send(client, source, body, channel="", secret=None, at=None, raw=None):
 
 def body(**fields):
     return {
-        "reference_number": "R-1", "loan_account_number": "L-1", "cif": "C-1", "amount": "125.50",
-        "payment_date": clock.now().isoformat(), **fields,
+        "reference_number": "R-1",
+        "loan_account_number": "L-1",
+        "cif": "C-1",
+        "amount": "125.50",
+        "payment_date": clock.now().isoformat(),
+        **fields,
     }
 
 
@@ -145,20 +149,34 @@ def test_a_webhook_records_once_and_tells_repeats_from_contradictions(client, pa
     assert Payment.objects.count() == 1
     assert balance(partner, "receivable:webhook") == 12550
     assert Case.objects.get(kind="payment_conflict").references == ["R-1"]
-    assert bytes(RawMessage.objects.get().body) == json.dumps(body(amount="125.51", payment_date=json.loads(bytes(RawMessage.objects.get().body))["payment_date"])).encode()
+    assert (
+        bytes(RawMessage.objects.get().body)
+        == json.dumps(body(amount="125.51", payment_date=json.loads(bytes(RawMessage.objects.get().body))["payment_date"])).encode()
+    )
 
 
 @pytest.mark.parametrize(
     ("change", "pointer"),
     [
-        ({"amount": "-1"}, "/amount"), ({"amount": "0"}, "/amount"), ({"amount": "1.001"}, "/amount"),
-        ({"amount": "99999999999999999999"}, "/amount"), ({"amount": True}, "/amount"), ({"amount": "NaN"}, "/amount"),
-        ({"amount": "1e3"}, "/amount"), ({"amount": None}, "/amount"), ({"currency": "XXQ"}, "/currency"),
-        ({"payment_date": "2099-01-01"}, "/payment_date"), ({"payment_date": "1990-01-01"}, "/payment_date"),
-        ({"payment_date": "yesterday"}, "/payment_date"), ({"payment_date": 5}, "/payment_date"),
-        ({"reference_number": None}, "/reference_number"), ({"reference_number": "x" * 121}, "/reference_number"),
-        ({"reference_number": ["x"]}, "/reference_number"), ({"branch": "nowhere"}, "/branch"),
-        ({"metadata": "x"}, "/metadata"), ({"metadata": {"x": "y" * 70000}}, "/metadata"),
+        ({"amount": "-1"}, "/amount"),
+        ({"amount": "0"}, "/amount"),
+        ({"amount": "1.001"}, "/amount"),
+        ({"amount": "99999999999999999999"}, "/amount"),
+        ({"amount": True}, "/amount"),
+        ({"amount": "NaN"}, "/amount"),
+        ({"amount": "1e3"}, "/amount"),
+        ({"amount": None}, "/amount"),
+        ({"currency": "XXQ"}, "/currency"),
+        ({"payment_date": "2099-01-01"}, "/payment_date"),
+        ({"payment_date": "1990-01-01"}, "/payment_date"),
+        ({"payment_date": "yesterday"}, "/payment_date"),
+        ({"payment_date": 5}, "/payment_date"),
+        ({"reference_number": None}, "/reference_number"),
+        ({"reference_number": "x" * 121}, "/reference_number"),
+        ({"reference_number": ["x"]}, "/reference_number"),
+        ({"branch": "nowhere"}, "/branch"),
+        ({"metadata": "x"}, "/metadata"),
+        ({"metadata": {"x": "y" * 70000}}, "/metadata"),
         ({"payment_channel": "no spaces"}, "/payment_channel"),
     ],
 )
@@ -270,9 +288,24 @@ def test_a_reversal_takes_back_what_there_is_and_notes_what_is_owed(client, part
 
 def test_mpesa_callbacks(client, partner, platform):
     made, _ = services.source_create(partner=partner, livemode=False, name="stk", adapter="mpesa_stk", secret="tok", currency="KES")
-    paid = {"Body": {"stkCallback": {"MerchantRequestID": "1", "CheckoutRequestID": "ws_1", "ResultCode": 0, "CallbackMetadata": {"Item": [
-        {"Name": "Amount", "Value": 1.0}, {"Name": "MpesaReceiptNumber", "Value": "TAA1"}, {"Name": "Balance"},
-        {"Name": "TransactionDate", "Value": 20260101030000}, {"Name": "PhoneNumber", "Value": 254708374149}]}}}}
+    paid = {
+        "Body": {
+            "stkCallback": {
+                "MerchantRequestID": "1",
+                "CheckoutRequestID": "ws_1",
+                "ResultCode": 0,
+                "CallbackMetadata": {
+                    "Item": [
+                        {"Name": "Amount", "Value": 1.0},
+                        {"Name": "MpesaReceiptNumber", "Value": "TAA1"},
+                        {"Name": "Balance"},
+                        {"Name": "TransactionDate", "Value": 20260101030000},
+                        {"Name": "PhoneNumber", "Value": 254708374149},
+                    ]
+                },
+            }
+        }
+    }
     url = f"/api/v1/payments/webhook/mpesa_stk?source={made.public_id}&token=tok"
     assert client.post(url, json.dumps(paid), content_type="application/json").json()["status"] == "created"
     payment = Payment.objects.get()
@@ -290,7 +323,9 @@ def test_webhook_and_staging_at_once_record_each_reference_once(partner):
     with tenancy.platform_scope():
         source = services.source_create(partner=partner, livemode=False, name="staging", adapter="generic")
         now = clock.now()
-        stage(partner, *[{"reference_number": f"X-{n}", "amount": Decimal("125.50"), "cif": "C-1", "payment_date": now} for n in range(120)])
+        stage(
+            partner, *[{"reference_number": f"X-{n}", "amount": Decimal("125.50"), "cif": "C-1", "payment_date": now} for n in range(120)]
+        )
     faults = []
 
     def sender(offset):
@@ -352,7 +387,9 @@ def test_the_list_filters_without_reading_every_payment(client, partner, source,
     address = reverse("admin:ingestion_payment_changelist")
     with django_assert_max_num_queries(60) as seen:
         assert client.get(address).status_code == 200
-    assert not [query["sql"] for query in seen.captured_queries if "DISTINCT" in query["sql"] and 'FROM "ingestion_payment"' in query["sql"]]
+    assert not [
+        query["sql"] for query in seen.captured_queries if "DISTINCT" in query["sql"] and 'FROM "ingestion_payment"' in query["sql"]
+    ]
     shown = client.get(f"{address}?payment_channel=card").content.decode()
     assert "F-1" in shown and "F-2" in shown and "F-0" not in shown and "F-OLD" not in shown and "last 90 days" in shown
     assert "F-OLD" in client.get(f"{address}?q=F-OLD").content.decode()

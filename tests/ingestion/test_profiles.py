@@ -196,12 +196,19 @@ def test_the_console_previews_before_it_saves(admin, platform):
     assert b"write it as: field = column" in admin.post(url, form(save="1", columns="Tag_X")).content
     saved = admin.post(url, form(save="1", amount_terms="{Betrag_X} - {Steuer_X}"))
     profile = MappingProfile.objects.get()
-    assert saved.status_code == 302 and profile.definition["amount_terms"] == [[1, "Betrag_X"], [-1, "Steuer_X"]] and profile.definition["currency"] == "EUR"
+    assert (
+        saved.status_code == 302
+        and profile.definition["amount_terms"] == [[1, "Betrag_X"], [-1, "Steuer_X"]]
+        and profile.definition["currency"] == "EUR"
+    )
     change = reverse("admin:ingestion_mappingprofile_change", args=[profile.pk])
     page = admin.get(change).content.decode()
     assert "{Betrag_X} - {Steuer_X}" in page and "booking_date = Tag_X" in page
     admin.post(change, form(save="1", name="ignored", note="no tax"))
-    assert [(row.name, row.version, row.current, row.note) for row in MappingProfile.objects.order_by("version")] == [("kasse", 1, False, ""), ("kasse", 2, True, "no tax")]
+    assert [(row.name, row.version, row.current, row.note) for row in MappingProfile.objects.order_by("version")] == [
+        ("kasse", 1, False, ""),
+        ("kasse", 2, True, "no tax"),
+    ]
     assert b"kasse" in admin.get(reverse("admin:ingestion_mappingprofile_changelist")).content
 
 

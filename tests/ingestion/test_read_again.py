@@ -32,7 +32,10 @@ def file(partner, platform):
 
 
 def days(**filters):
-    return [(str(day), amount, state) for day, amount, state in StatementLine.objects.filter(**filters).order_by("id").values_list("value_on", "amount_minor", "state")]
+    return [
+        (str(day), amount, state)
+        for day, amount, state in StatementLine.objects.filter(**filters).order_by("id").values_list("value_on", "amount_minor", "state")
+    ]
 
 
 def test_the_same_reading_changes_nothing_and_makes_no_second_statement(file):

@@ -53,7 +53,11 @@ class Short:
         content = b"".join(self.lane(full, lambda status, named: said.append((status, dict(named)))))
         ((status, named),) = said
         assert named.get("Content-Length", str(len(content))) == str(len(content))
-        return type("Answer", (), {"status_code": int(status[:3]), "content": content, "headers": named, "json": lambda self: json.loads(self.content)})()
+        return type(
+            "Answer",
+            (),
+            {"status_code": int(status[:3]), "content": content, "headers": named, "json": lambda self: json.loads(self.content)},
+        )()
 
 
 def told(answer: Any) -> Any:
@@ -64,7 +68,15 @@ def told(answer: Any) -> Any:
 def test_both_ways_say_the_same(client: Any, lane: FastLane, source: Any) -> None:  # noqa: F811
     short = Short(lane)
     for number, change in enumerate(
-        [{}, {"amount": "-1"}, {"amount": "1.005"}, {"payment_date": "soon"}, {"currency": "XXQ"}, {"metadata": []}, {"reference_number": ""}]
+        [
+            {},
+            {"amount": "-1"},
+            {"amount": "1.005"},
+            {"payment_date": "soon"},
+            {"currency": "XXQ"},
+            {"metadata": []},
+            {"reference_number": ""},
+        ]
     ):
         here = told(send(short, source, body(**{"reference_number": f"S-{number}", **change})))
         there = told(send(client, source, body(**{"reference_number": f"O-{number}", **change})))
@@ -75,7 +87,11 @@ def test_both_ways_say_the_same(client: Any, lane: FastLane, source: Any) -> Non
     assert told(send(short, source, body(), channel="/nope")) == told(send(client, source, body(), channel="/nope"))
     first, again = send(short, source, body(reference_number="ONE")), send(client, source, body(reference_number="ONE"))
     assert (first.json()["status"], again.json()["status"]) == ("created", "duplicate")
-    assert first.headers["Request-Id"] and first.headers["X-Content-Type-Options"] == "nosniff" and first.headers["Content-Type"] == "application/json"
+    assert (
+        first.headers["Request-Id"]
+        and first.headers["X-Content-Type-Options"] == "nosniff"
+        and first.headers["Content-Type"] == "application/json"
+    )
 
 
 def test_only_its_own_path_goes_the_short_way(lane: FastLane, settings: Any) -> None:

@@ -75,7 +75,9 @@ def test_what_gathers_is_one_transaction_with_an_answer_for_each(partner, superu
         assert rows == {f"T-{n}": answer.payment_id for n, answer in enumerate(answers)}
         amounts = dict(Payment.objects.values_list("reference_number", "amount_minor"))
         assert amounts == {f"T-{n}": 100 + n for n in range(12)}
-        assert set(Transaction.objects.filter(kind="payment.recorded").values_list("subject_id", flat=True)) == {str(i) for i in rows.values()}
+        assert set(Transaction.objects.filter(kind="payment.recorded").values_list("subject_id", flat=True)) == {
+            str(i) for i in rows.values()
+        }
         events = OutboxEvent.objects.filter(event_type="payment.recorded")
         assert {event.payload["payment"]["amount"] for event in events} == {f"1.{n:02}" for n in range(12)}
 

@@ -87,7 +87,13 @@ def of_another_kind(names):
         redis.client().lpush(name, "no string at all")
 
 
-DAMAGE = {"none": lambda names: None, "swapped": swapped, "garbage": garbage, "kinds": of_another_kind, "lost": lambda names: redis.client().flushdb()}
+DAMAGE = {
+    "none": lambda names: None,
+    "swapped": swapped,
+    "garbage": garbage,
+    "kinds": of_another_kind,
+    "lost": lambda names: redis.client().flushdb(),
+}
 
 
 @pytest.mark.django_db(transaction=True)
@@ -113,7 +119,9 @@ def test_whatever_happens_to_redis_the_answers_are_the_same(partner, platform, m
         monkeypatch.setattr(dedup.redis, "client", gone)
     if memory == "another process":
         dedup._memory.clear()
-    assert [(pay(partner, number).status, pay(partner, number).payment_id) for number in made] == [("duplicate", key) for key in made.values()]
+    assert [(pay(partner, number).status, pay(partner, number).payment_id) for number in made] == [
+        ("duplicate", key) for key in made.values()
+    ]
     assert [pay(partner, number, amount="99.00").status for number in made] == ["conflict"] * 12
     assert [pay(partner, number).status for number in range(100, 105)] == ["created"] * 5
     assert Payment.objects.count() == 17
@@ -142,7 +150,9 @@ def test_a_worker_that_starts_asks_for_it(monkeypatch):
 
 
 def gauges():
-    return {(name, *labels.values()): value for source in (metrics.samples, kernel_metrics.kernel_source) for name, _, labels, value in source()}
+    return {
+        (name, *labels.values()): value for source in (metrics.samples, kernel_metrics.kernel_source) for name, _, labels, value in source()
+    }
 
 
 RULES = import_module("operations.migrations.0006_ingestion_rules").RULES

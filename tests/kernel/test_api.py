@@ -151,7 +151,21 @@ class TestBodies:
         with tenancy.platform_scope():
             assert not Branch.objects.exists()
 
-    @pytest.mark.parametrize("raw", [b"", b"{", b"[1,2]", b'"text"', b"null", b"\xff\xfe", b'{"code": NaN}', b'{"a":"\\u0000"}', b"[" * 5000, b'{"a":' * 40 + b"1" + b"}" * 40])
+    @pytest.mark.parametrize(
+        "raw",
+        [
+            b"",
+            b"{",
+            b"[1,2]",
+            b'"text"',
+            b"null",
+            b"\xff\xfe",
+            b'{"code": NaN}',
+            b'{"a":"\\u0000"}',
+            b"[" * 5000,
+            b'{"a":' * 40 + b"1" + b"}" * 40,
+        ],
+    )
     def test_a_body_that_is_no_object(self, api, raw):
         answer = api.generic("POST", "/v1/branches", raw, content_type="application/json")
         assert answer.status_code == 400 and answer["Content-Type"].startswith("application/problem+json")
@@ -208,7 +222,22 @@ class TestPages:
         assert [row["id"] for row in back["data"]] == seen[3:6] and back["has_more"]
         assert not api.get(f"/v1/branches?limit=6&ending_before={seen[-1]}").json()["has_more"]
 
-    @pytest.mark.parametrize("query", ["limit=0", "limit=101", "limit=x", "limit=-1", "limit=٣", "limit=1.5", "limit=" + "9" * 5000, "limit=", "starting_after=x", "starting_after=trf_01h455vb4pex5vsknk084sn02q", "ending_before=%00"])
+    @pytest.mark.parametrize(
+        "query",
+        [
+            "limit=0",
+            "limit=101",
+            "limit=x",
+            "limit=-1",
+            "limit=٣",
+            "limit=1.5",
+            "limit=" + "9" * 5000,
+            "limit=",
+            "starting_after=x",
+            "starting_after=trf_01h455vb4pex5vsknk084sn02q",
+            "ending_before=%00",
+        ],
+    )
     def test_a_wrong_page(self, api, query):
         answer = api.get(f"/v1/branches?{query}")
         assert answer.status_code == 400 and answer.json()["errors"][0]["pointer"].startswith("?")

@@ -79,7 +79,19 @@ def test_a_key_is_audited_without_its_hash(partner):
     assert "hashed" not in made.after and key.hashed not in str(made.after) and secret not in str(made.after)
 
 
-@pytest.mark.parametrize("statement", ["UPDATE kernel_audit_event SET actor = 'someone else'", "DELETE FROM kernel_audit_event", "TRUNCATE kernel_audit_event", "ALTER TABLE kernel_audit_event DISABLE TRIGGER ALL", "DROP TRIGGER kernel_audit_event_append_only ON kernel_audit_event", "DROP TRIGGER payos_audit_update ON partners_branch", "CREATE OR REPLACE FUNCTION kernel_audit_update() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'", "SET session_replication_role = replica"])
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE kernel_audit_event SET actor = 'someone else'",
+        "DELETE FROM kernel_audit_event",
+        "TRUNCATE kernel_audit_event",
+        "ALTER TABLE kernel_audit_event DISABLE TRIGGER ALL",
+        "DROP TRIGGER kernel_audit_event_append_only ON kernel_audit_event",
+        "DROP TRIGGER payos_audit_update ON partners_branch",
+        "CREATE OR REPLACE FUNCTION kernel_audit_update() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
+        "SET session_replication_role = replica",
+    ],
+)
 def test_the_application_role_cannot_rewrite_it(branches, statement):
     with tenancy.platform_scope(), pytest.raises(DatabaseError, match="permission denied|must be owner"), transaction.atomic():
         with connection.cursor() as cursor:

@@ -72,7 +72,18 @@ def test_wall_clock_times(day, hour, minute, zone, utc):
     assert clock.instant(day, hour, minute, zone) == utc.replace(tzinfo=UTC)
 
 
-ZONES = [NEW_YORK, "America/Sao_Paulo", "America/Mexico_City", "Africa/Nairobi", "Europe/Berlin", "Australia/Lord_Howe", "America/Havana", "Africa/Casablanca", "Asia/Tehran", "UTC"]
+ZONES = [
+    NEW_YORK,
+    "America/Sao_Paulo",
+    "America/Mexico_City",
+    "Africa/Nairobi",
+    "Europe/Berlin",
+    "Australia/Lord_Howe",
+    "America/Havana",
+    "Africa/Casablanca",
+    "Asia/Tehran",
+    "UTC",
+]
 
 
 @settings(derandomize=True, max_examples=400)
@@ -94,7 +105,19 @@ def test_nobody_asks_another_clock():
     """`datetime.now`, `timezone.now` and `date.today` stand in the clock alone."""
     root = Path(django_settings.BASE_DIR)
     wrong = []
-    for folder in ("payos", "partners", "ledger", "operations", "webhooks", "ingestion", "settlement", "reconciliation", "treasury", "compliance", "console"):
+    for folder in (
+        "payos",
+        "partners",
+        "ledger",
+        "operations",
+        "webhooks",
+        "ingestion",
+        "settlement",
+        "reconciliation",
+        "treasury",
+        "compliance",
+        "console",
+    ):
         for path in sorted((root / folder).rglob("*.py")):
             if path.name == "clock.py" or "supervisor" in path.parts or "embedded" in path.parts:
                 continue

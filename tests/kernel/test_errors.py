@@ -53,7 +53,19 @@ def test_every_code_is_well_formed_and_says_something():
 
 def test_every_code_that_is_raised_is_registered():
     missing = []
-    for folder in ("payos", "partners", "ledger", "operations", "webhooks", "ingestion", "settlement", "reconciliation", "treasury", "compliance", "console"):
+    for folder in (
+        "payos",
+        "partners",
+        "ledger",
+        "operations",
+        "webhooks",
+        "ingestion",
+        "settlement",
+        "reconciliation",
+        "treasury",
+        "compliance",
+        "console",
+    ):
         for path in sorted((ROOT / folder).rglob("*.py")):
             for node in ast.walk(ast.parse(path.read_text())):
                 if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] == "Problem" and node.args:

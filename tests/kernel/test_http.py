@@ -133,9 +133,27 @@ def test_nobody_goes_out_another_way():
     from django.conf import settings
 
     wrong = []
-    for folder in ("payos", "partners", "ledger", "operations", "webhooks", "ingestion", "settlement", "reconciliation", "treasury", "compliance", "console"):
+    for folder in (
+        "payos",
+        "partners",
+        "ledger",
+        "operations",
+        "webhooks",
+        "ingestion",
+        "settlement",
+        "reconciliation",
+        "treasury",
+        "compliance",
+        "console",
+    ):
         for path in sorted((Path(settings.BASE_DIR) / folder).rglob("*.py")):
             for node in ast.walk(ast.parse(path.read_text())):
-                if isinstance(node, ast.Call) and ast.unparse(node.func) in {"httpx.get", "httpx.post", "httpx.request", "requests.get", "requests.post"}:
+                if isinstance(node, ast.Call) and ast.unparse(node.func) in {
+                    "httpx.get",
+                    "httpx.post",
+                    "httpx.request",
+                    "requests.get",
+                    "requests.post",
+                }:
                     wrong.append(f"{path}:{node.lineno}")
     assert not wrong, wrong

@@ -43,7 +43,17 @@ def test_quoted_and_bare_are_the_same_key(api):
     assert rows() == (1, 1)
 
 
-@pytest.mark.parametrize(("key", "code"), [(None, "idempotency_key_missing"), ("", "idempotency_key_missing"), ("   ", "idempotency_key_missing"), ('""', "idempotency_key_invalid"), ("x" * 256, "idempotency_key_invalid"), ("kéy", "idempotency_key_invalid")])
+@pytest.mark.parametrize(
+    ("key", "code"),
+    [
+        (None, "idempotency_key_missing"),
+        ("", "idempotency_key_missing"),
+        ("   ", "idempotency_key_missing"),
+        ('""', "idempotency_key_invalid"),
+        ("x" * 256, "idempotency_key_invalid"),
+        ("kéy", "idempotency_key_invalid"),
+    ],
+)
 def test_a_missing_or_wrong_key_is_a_400(partner, key, code):
     api = client_for(partner)
     from rest_framework.test import APIClient

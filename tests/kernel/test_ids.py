@@ -38,7 +38,9 @@ def test_ids_sort_by_time_and_carry_it():
         assert value.version == 7 and value.variant == uuid.RFC_4122
         assert ids.floor(start) <= value < ids.floor(start + timedelta(seconds=5))
     now = ids.uuid7()
-    assert now.version == 7 and ids.floor(datetime.now(UTC) - timedelta(minutes=1)) < now < ids.floor(datetime.now(UTC) + timedelta(minutes=1))
+    assert now.version == 7 and ids.floor(datetime.now(UTC) - timedelta(minutes=1)) < now < ids.floor(
+        datetime.now(UTC) + timedelta(minutes=1)
+    )
 
 
 def test_many_at_once_differ():

@@ -78,9 +78,7 @@ def test_events_arrive_keyed_by_aggregate_and_in_order(brokers):
 def test_brokers_that_are_away_lose_nothing(brokers):
     with override_settings(KAFKA_BROKERS="127.0.0.1:1"):
         sinks.close()
-        sinks._producer = confluent_kafka.Producer(
-            {"bootstrap.servers": "127.0.0.1:1", "message.timeout.ms": 500, "log_level": 0}
-        )
+        sinks._producer = confluent_kafka.Producer({"bootstrap.servers": "127.0.0.1:1", "message.timeout.ms": 500, "log_level": 0})
         publish("kafka-away", "trf_1", 1)
         publish("kafka-away", "trf_1", 2)
         with tenancy.platform_scope():

@@ -57,10 +57,16 @@ def test_several_processes_are_added_up(tmp_path):
         "PROMETHEUS_MULTIPROC_DIR": str(tmp_path),
         "PAYOS_TEST_DATABASE": connections["default"].settings_dict["NAME"],
     }
-    ran = subprocess.run([sys.executable, "-c", SCRIPT], env=environment, cwd=settings.BASE_DIR, capture_output=True, text=True, timeout=120)
+    ran = subprocess.run(
+        [sys.executable, "-c", SCRIPT], env=environment, cwd=settings.BASE_DIR, capture_output=True, text=True, timeout=120
+    )
     assert ran.returncode == 0, ran.stderr[-2000:]
     found = values(ran.stdout)
-    counted = [value for name, value in found.items() if name.startswith("django_http_requests_total_by_view_transport_method_total") and "healthz" in name]
+    counted = [
+        value
+        for name, value in found.items()
+        if name.startswith("django_http_requests_total_by_view_transport_method_total") and "healthz" in name
+    ]
     assert sum(counted) == 5.0, ran.stdout[:3000]
     assert "payos_outbox_unhandled" in found  # the gauges of the database are told once, not once a process
 

@@ -21,11 +21,7 @@ from django.db.migrations.loader import MigrationLoader
 
 from tests.conftest import superuser_url
 
-OURS = [
-    config.label
-    for config in apps.get_app_configs()
-    if (settings.BASE_DIR / config.name.replace(".", "/") / "migrations").is_dir()
-]
+OURS = [config.label for config in apps.get_app_configs() if (settings.BASE_DIR / config.name.replace(".", "/") / "migrations").is_dir()]
 SCRATCH = "test_payos_migrations"
 
 # Migrations that cannot be taken back, each with why. They raise when somebody tries; everything else is tried below.
@@ -100,22 +96,14 @@ def test_every_migration_can_be_taken_back_and_made_again(scratch: str) -> None:
     migrate()
     before = schema()
     # Only its own apps': what Django and others bring is theirs.
-    plan = [
-        key
-        for key in executor().loader.graph._generate_plan(executor().loader.graph.leaf_nodes(), at_end=True)
-        if key[0] in OURS
-    ]
+    plan = [key for key in executor().loader.graph._generate_plan(executor().loader.graph.leaf_nodes(), at_end=True) if key[0] in OURS]
     for app in reversed(list(dict.fromkeys(key[0] for key in plan))):
         one_way = [key for key in ONE_WAY if key[0] == app]
         if one_way:
             pytest.fail(f"{one_way}: teach this test to stop there")
         executor().migrate([(app, None)])
     rest = schema()
-    left = [
-        line.split("(")[0][:120]
-        for line in rest
-        if re.match(r"(column|function|view) (" + "|".join(OURS) + "|payment)", line)
-    ]
+    left = [line.split("(")[0][:120] for line in rest if re.match(r"(column|function|view) (" + "|".join(OURS) + "|payment)", line)]
     assert not left, f"taken back and still there: {left}"
     migrate()
     after = schema()
@@ -126,9 +114,7 @@ def test_every_migration_says_how_it_is_taken_back() -> None:
     """Whatever has no way back is named above, with its reason; and nothing is named that has one."""
     loader = MigrationLoader(None)
     without = {
-        key
-        for key, migration in loader.disk_migrations.items()
-        if key[0] in OURS and not all(op.reversible for op in migration.operations)
+        key for key, migration in loader.disk_migrations.items() if key[0] in OURS and not all(op.reversible for op in migration.operations)
     }
     assert without == set(ONE_WAY), "give it a way back, or name it in ONE_WAY with the reason"
 
@@ -192,12 +178,7 @@ def test_data_of_the_first_schema_come_through_to_the_newest(scratch: str) -> No
     _books(old, partner)
     for model in old.apps.get_models():
         label = model._meta.label_lower
-        if (
-            model._meta.app_label in OURS
-            and label not in old.made
-            and model._meta.managed
-            and not label.startswith("ledger.")
-        ):
+        if model._meta.app_label in OURS and label not in old.made and model._meta.managed and not label.startswith("ledger."):
             try:
                 with transaction.atomic(using="owner"):
                     old.make(label)
@@ -235,9 +216,7 @@ def _books(old: Old, partner: Any) -> None:
     at = "2026-11-01T00:00:00Z"
     who = {"partner_id": partner.pk, "livemode": False}
     card = old.make("ledger.account", **who, code="receivable:card", kind="asset", currency="USD", name="Card")
-    owed = old.make(
-        "ledger.account", **who, code="partner:available", kind="liability", currency="USD", name="Available"
-    )
+    owed = old.make("ledger.account", **who, code="partner:available", kind="liability", currency="USD", name="Available")
     with connections["owner"].cursor() as cursor:
         for account, debit, credit in ((card, 15_000, 0), (owed, 0, 15_000)):
             cursor.execute("INSERT INTO ledger_balance (account_id, slot, partner_id, livemode, debits_posted, credits_posted, debits_pending, credits_pending, limit_side)"
@@ -294,14 +273,10 @@ def slow(statements: list[str], known: set[str]) -> list[str]:
     found = []
     for text in statements:
         plain = " ".join(text.split())
-        table = re.search(
-            r'(?:ALTER TABLE(?: ONLY)?|(?:INDEX(?: CONCURRENTLY)?(?: IF NOT EXISTS)? \S+ ON)) "?(\w+)', plain
-        )
+        table = re.search(r'(?:ALTER TABLE(?: ONLY)?|(?:INDEX(?: CONCURRENTLY)?(?: IF NOT EXISTS)? \S+ ON)) "?(\w+)', plain)
         if table and (table[1] in made or table[1] not in known):
             continue
-        found += [
-            f"{plain[:160]}: {advice}" for pattern, advice in SLOW.items() if re.search(pattern, plain, re.IGNORECASE)
-        ]
+        found += [f"{plain[:160]}: {advice}" for pattern, advice in SLOW.items() if re.search(pattern, plain, re.IGNORECASE)]
     return found
 
 
@@ -376,11 +351,6 @@ def test_a_migration_waits_for_a_lock_only_so_long(scratch: str) -> None:
 def test_the_operations_that_take_sql_from_files_name_files_that_exist() -> None:
     loader = MigrationLoader(None)
     assert (
-        sum(
-            isinstance(op, migrations.RunSQL)
-            for key, one in loader.disk_migrations.items()
-            if key[0] in OURS
-            for op in one.operations
-        )
+        sum(isinstance(op, migrations.RunSQL) for key, one in loader.disk_migrations.items() if key[0] in OURS for op in one.operations)
         >= 8
     )

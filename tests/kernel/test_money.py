@@ -110,7 +110,19 @@ def test_a_json_number_with_an_exponent_is_no_amount(number):
         parse_minor(body["amount"], "USD")
 
 
-@pytest.mark.parametrize("text", ['{"a": NaN}', '{"a": Infinity}', '{"a": -Infinity}', '{"a": 1e999999999999999999999}', "[" * 100_000, '{"a": "\\ud800"}', '{"a": "\\u0000"}', '{"a": 1' + "0" * 5000 + "}"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a": NaN}',
+        '{"a": Infinity}',
+        '{"a": -Infinity}',
+        '{"a": 1e999999999999999999999}',
+        "[" * 100_000,
+        '{"a": "\\ud800"}',
+        '{"a": "\\u0000"}',
+        '{"a": 1' + "0" * 5000 + "}",
+    ],
+)
 def test_json_that_cannot_be_kept_is_a_problem(text):
     with pytest.raises(Problem) as caught:
         parse_json(text.encode())
@@ -176,7 +188,51 @@ def test_every_currency_has_its_places_and_agrees_with_iso_4217():
     from babel.numbers import get_currency_precision, list_currencies
 
     # Babel knows what is usual at a till, where these differ from ISO 4217.
-    tills = {"AFN", "ALL", "CRC", "IRR", "KPW", "LAK", "LBP", "MMK", "PKR", "RSD", "SLE", "SOS", "SYP", "YER", "COP", "HUF", "IDR", "TWD", "AMD", "MGA", "MRU", "UYW", "TZS", "IQD", "CZK", "DKK", "GYD", "KMF", "MUR", "NOK", "SEK", "UZS", "MNT", "ISK", "CHW", "CHE", "MXV", "BOV", "COU", "CLF", "UYI", "XCG", "VED"}
+    tills = {
+        "AFN",
+        "ALL",
+        "CRC",
+        "IRR",
+        "KPW",
+        "LAK",
+        "LBP",
+        "MMK",
+        "PKR",
+        "RSD",
+        "SLE",
+        "SOS",
+        "SYP",
+        "YER",
+        "COP",
+        "HUF",
+        "IDR",
+        "TWD",
+        "AMD",
+        "MGA",
+        "MRU",
+        "UYW",
+        "TZS",
+        "IQD",
+        "CZK",
+        "DKK",
+        "GYD",
+        "KMF",
+        "MUR",
+        "NOK",
+        "SEK",
+        "UZS",
+        "MNT",
+        "ISK",
+        "CHW",
+        "CHE",
+        "MXV",
+        "BOV",
+        "COU",
+        "CLF",
+        "UYI",
+        "XCG",
+        "VED",
+    }
     for code in set(list_currencies()) & set(EXPONENTS) - tills:
         assert exponent(code) == get_currency_precision(code), code
 

@@ -30,6 +30,7 @@ def test_it_is_served_without_a_key_and_is_valid(client, tmp_path):
 
 def endpoints():
     """Every address under /v1 with its view, from the routes themselves."""
+
     def walk(patterns, prefix):
         for pattern in patterns:
             path = prefix + str(pattern.pattern)
@@ -110,7 +111,10 @@ class TestSchemathesis:
 
             @seed(1)
             @bounded(
-                max_examples=self.EXAMPLES, deadline=None, database=None, phases=[Phase.explicit, Phase.generate],
+                max_examples=self.EXAMPLES,
+                deadline=None,
+                database=None,
+                phases=[Phase.explicit, Phase.generate],
                 suppress_health_check=list(HealthCheck),
             )
             @given(case=operation.as_strategy())

@@ -333,7 +333,14 @@ def test_told_events_are_forgotten_after_their_time_and_others_never(settings):
     with clock.travel(clock.now() - timedelta(days=settings.OUTBOX_DAYS + 2)):
         with tenancy.platform_scope():
             for number, kind in ((1, "test.happened"), (2, "test.poison")):
-                outbox.publish(topic="test", event_type=kind, aggregate_id=f"a{number}", payload={"number": number}, partner_id=None, event_id=ids.uuid7(clock.now()))
+                outbox.publish(
+                    topic="test",
+                    event_type=kind,
+                    aggregate_id=f"a{number}",
+                    payload={"number": number},
+                    partner_id=None,
+                    event_id=ids.uuid7(clock.now()),
+                )
     publish("a3", 3)
     outbox.drain()
     with tenancy.platform_scope():

@@ -49,7 +49,9 @@ class Server:
                 time.sleep(1.5)
                 super().__init__(channel, chroot=server.root.encode())
 
-        factory = {"serves": lambda channel: asyncssh.SFTPServer(channel, chroot=server.root.encode()), "refuses": None, "silent": Silent}[self.how]
+        factory = {"serves": lambda channel: asyncssh.SFTPServer(channel, chroot=server.root.encode()), "refuses": None, "silent": Silent}[
+            self.how
+        ]
 
         async def start():
             acceptor = await asyncssh.create_server(Door, "127.0.0.1", 0, server_host_keys=[self.key], sftp_factory=factory)
@@ -60,7 +62,14 @@ class Server:
         self.loop.run_forever()
 
     def session(self, secret="right", timeout=10.0) -> Session:
-        return Session(host="127.0.0.1", port=self.port, user="u", host_key=self.key.export_public_key().decode().strip(), secret=secret, timeout=timeout)
+        return Session(
+            host="127.0.0.1",
+            port=self.port,
+            user="u",
+            host_key=self.key.export_public_key().decode().strip(),
+            secret=secret,
+            timeout=timeout,
+        )
 
     def stop(self) -> None:
         self.loop.call_soon_threadsafe(self.loop.stop)

@@ -85,9 +85,7 @@ def add_row(server, table, column, tenant):
 
 
 def free_of_checks(server, table):
-    rows = server.execute(
-        "SELECT conname FROM pg_constraint WHERE conrelid = %s::regclass AND contype IN ('c', 'x')", [table]
-    ).fetchall()
+    rows = server.execute("SELECT conname FROM pg_constraint WHERE conrelid = %s::regclass AND contype IN ('c', 'x')", [table]).fetchall()
     for (name,) in rows:
         server.execute(sql.SQL("ALTER TABLE {} DROP CONSTRAINT {}").format(sql.Identifier(table), sql.Identifier(name)))
 
@@ -194,8 +192,7 @@ def test_no_view_and_no_function_walks_past_the_policies(server):
 
 def test_partitions_are_not_open_beside_their_parent(server):
     open_ones = server.execute(
-        "SELECT c.relname FROM pg_class c WHERE c.relispartition AND c.relkind IN ('r', 'p')"
-        " AND has_table_privilege(%s, c.oid, 'SELECT')",
+        "SELECT c.relname FROM pg_class c WHERE c.relispartition AND c.relkind IN ('r', 'p') AND has_table_privilege(%s, c.oid, 'SELECT')",
         [settings.PAYOS_APP_ROLE],
     ).fetchall()
     assert not open_ones, json.dumps([name for (name,) in open_ones])

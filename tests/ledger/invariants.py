@@ -55,8 +55,18 @@ INVARIANTS = {
             OR c.hash <> (SELECT x.hash FROM ledger_seal x WHERE x.partner_id = c.partner_id AND x.position = c.position)""",
 }
 TABLES = (
-    "ledger_account", "ledger_transaction", "ledger_entry", "ledger_balance", "ledger_hold", "ledger_period", "ledger_chain",
-    "ledger_seal", "ledger_checkpoint", "ledger_sealmark", "kernel_outbox_event", "kernel_audit_event",
+    "ledger_account",
+    "ledger_transaction",
+    "ledger_entry",
+    "ledger_balance",
+    "ledger_hold",
+    "ledger_period",
+    "ledger_chain",
+    "ledger_seal",
+    "ledger_checkpoint",
+    "ledger_sealmark",
+    "kernel_outbox_event",
+    "kernel_audit_event",
 )
 
 

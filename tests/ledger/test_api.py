@@ -20,14 +20,20 @@ DAY = datetime(2026, 4, 1, 12, tzinfo=UTC)
 def books(partner):
     """Five payments on five days, a hold, a fee that was reversed."""
     with tenancy.tenant_scope(partner.pk, False):
+
         def account(code):
             return services.account_for(partner_id=partner.pk, code=code, currency="USD")
 
         def pay(day, amount):
             legs = [Leg(account("receivable:card"), amount), Leg(account("partner:available"), -amount)]
             return services.post(
-                partner_id=partner.pk, kind="payment", legs=legs, effective_at=DAY + timedelta(days=day), external_id=f"p{day}",
-                subject=("payment", f"pay_{day}"), description="=payment",
+                partner_id=partner.pk,
+                kind="payment",
+                legs=legs,
+                effective_at=DAY + timedelta(days=day),
+                external_id=f"p{day}",
+                subject=("payment", f"pay_{day}"),
+                description="=payment",
             )
 
         payments = [pay(day, 1000 + day) for day in range(5)]
@@ -38,7 +44,11 @@ def books(partner):
         )
         reversal = services.reverse(transaction_id=fee.id, reason="charged twice")
         yield {
-            "available": ids.encode("acc", account("partner:available")), "payments": payments, "held": held, "fee": fee, "reversal": reversal,
+            "available": ids.encode("acc", account("partner:available")),
+            "payments": payments,
+            "held": held,
+            "fee": fee,
+            "reversal": reversal,
         }
 
 
@@ -90,7 +100,10 @@ def test_a_statement_runs_on_over_its_pages(api, books):
 
 @pytest.mark.django_db
 def test_pages_of_a_statement_continue_inside_one_instant(api, books, partner):
-    legs = [Leg(ids.decode("acc", books["available"]), 1), Leg(services.account_for(partner_id=partner.pk, code="fees:income", currency="USD"), -1)]
+    legs = [
+        Leg(ids.decode("acc", books["available"]), 1),
+        Leg(services.account_for(partner_id=partner.pk, code="fees:income", currency="USD"), -1),
+    ]
     for _ in range(6):
         services.post(partner_id=partner.pk, kind="fee", legs=legs, effective_at=DAY)
     url = f"/v1/accounts/{books['available']}/statement"
@@ -164,8 +177,11 @@ def test_another_partner_another_mode_and_another_scope_see_nothing(books, partn
     stranger, live = client_for(other_partner), client_for(partner, livemode=True)
     for client in (stranger, live):
         for url in (
-            f"/v1/accounts/{books['available']}", f"/v1/accounts/{books['available']}/balance", f"/v1/accounts/{books['available']}/statement",
-            f"/v1/accounts/{books['available']}/statement.csv", f"/v1/ledger/transactions/{books['fee'].public_id}",
+            f"/v1/accounts/{books['available']}",
+            f"/v1/accounts/{books['available']}/balance",
+            f"/v1/accounts/{books['available']}/statement",
+            f"/v1/accounts/{books['available']}/statement.csv",
+            f"/v1/ledger/transactions/{books['fee'].public_id}",
         ):
             assert client.get(url).status_code == 404, url
         assert client.get("/v1/ledger/entries").json()["data"] == []

@@ -124,7 +124,11 @@ def test_one_external_id_makes_one_transaction_however_many_ask(who, server):
         with tenancy.tenant_scope(who["partner_id"], False):
             return [
                 services.post(
-                    **who, kind="x", legs=[Leg(source, 5), Leg(target, -5)], external_id=f"ref-{n}", effective_at=datetime(2026, 1, 1, tzinfo=UTC)
+                    **who,
+                    kind="x",
+                    legs=[Leg(source, 5), Leg(target, -5)],
+                    external_id=f"ref-{n}",
+                    effective_at=datetime(2026, 1, 1, tzinfo=UTC),
                 )
                 for n in range(25)
             ]
@@ -314,8 +318,8 @@ def test_killed_connections_lose_nothing_and_double_nothing(who, server):
         while time.monotonic() < until:
             time.sleep(choose.uniform(0.02, 0.12))
             victims = server.execute(
-                "SELECT pid FROM pg_stat_activity WHERE usename = 'payos_app' AND datname = current_database()"
-                " AND pid <> ALL(%s)", [[connection.connection.info.backend_pid]],
+                "SELECT pid FROM pg_stat_activity WHERE usename = 'payos_app' AND datname = current_database() AND pid <> ALL(%s)",
+                [[connection.connection.info.backend_pid]],
             ).fetchall()
             if victims:
                 server.execute("SELECT pg_terminate_backend(%s)", choose.choice(victims))

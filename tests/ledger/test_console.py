@@ -30,6 +30,7 @@ def person(name, role):
 def books(partner, settings):
     settings.REQUIRE_SECOND_FACTOR = False
     with tenancy.tenant_scope(partner.pk, False):
+
         def account(code):
             return services.account_for(partner_id=partner.pk, code=code, currency="USD")
 
@@ -130,7 +131,11 @@ def test_a_period_is_closed_here_and_opened_again_by_a_second_person(treasurer, 
     assert "Close a period" in page
     url = reverse("admin:ledger_period_close_period")
     data = {
-        "partner": str(partner.pk), "mode": "test", "first_day": "2026-01-01", "last_day": "2026-01-31", "note": "January",
+        "partner": str(partner.pk),
+        "mode": "test",
+        "first_day": "2026-01-01",
+        "last_day": "2026-01-31",
+        "note": "January",
         "_form_submitted": "on",
     }
     with clock.frozen(datetime(2026, 6, 1, tzinfo=UTC)):
@@ -140,9 +145,7 @@ def test_a_period_is_closed_here_and_opened_again_by_a_second_person(treasurer, 
         period = Period.objects.get()
         assert (period.starts_at, period.ends_at) == (datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC))
         assert period.closed_at and period.partner_id == partner.pk
-    treasurer.post(
-        reverse("admin:ledger_period_reopen", args=[period.pk]), {"reason": "a late invoice", "_form_submitted": "on"}
-    )
+    treasurer.post(reverse("admin:ledger_period_reopen", args=[period.pk]), {"reason": "a late invoice", "_form_submitted": "on"})
     with tenancy.platform_scope():
         approval = Approval.objects.get(action=reopening.ACTION)
         assert "2026-01-01" in approval.preview["summary"] and approval.partner_id == partner.pk
@@ -158,7 +161,11 @@ def test_a_period_is_closed_here_and_opened_again_by_a_second_person(treasurer, 
 def test_a_period_that_has_not_ended_is_not_closed(treasurer, books, partner):
     today = clock.today()
     data = {
-        "partner": "", "mode": "test", "first_day": (today - timedelta(days=3)).isoformat(), "last_day": today.isoformat(), "_form_submitted": "on"
+        "partner": "",
+        "mode": "test",
+        "first_day": (today - timedelta(days=3)).isoformat(),
+        "last_day": today.isoformat(),
+        "_form_submitted": "on",
     }
     treasurer.post(reverse("admin:ledger_period_close_period"), data)
     with tenancy.platform_scope():

@@ -70,12 +70,8 @@ def test_currencies_balance_each_on_its_own(partner):
     with tenancy.tenant_scope(partner.pk, False):
         book = Book(partner)
         with pytest.raises(Problem) as refused, transaction.atomic():
-            services.post(
-                **book.who, kind="x", legs=[Leg(book.account("suspense"), 100), Leg(book.account("suspense", "EUR"), -100)]
-            )
+            services.post(**book.who, kind="x", legs=[Leg(book.account("suspense"), 100), Leg(book.account("suspense", "EUR"), -100)])
     assert refused.value.code == "unbalanced"
-
-
 
 
 def test_the_application_may_not_change_or_delete(book):
@@ -106,9 +102,7 @@ def test_even_the_superuser_gets_a_readable_refusal(transactional_db, partner, s
 def test_a_limited_account_never_falls_below_zero(book):
     book.pay_in(100)
     with pytest.raises(Problem) as refused, transaction.atomic():
-        services.post(
-            **book.who, kind="out", legs=[Leg(book.account("partner:available"), 101), Leg(book.account("cash:ach"), -101)]
-        )
+        services.post(**book.who, kind="out", legs=[Leg(book.account("partner:available"), 101), Leg(book.account("cash:ach"), -101)])
     assert refused.value.code == "insufficient_funds"
     assert book.balance("partner:available").available_minor == 100
     assert book.balance("cash:ach").posted_minor == 0
@@ -171,9 +165,7 @@ def test_a_reversal_names_its_original_once(book):
 def test_a_closed_period_takes_nothing_and_reversals_go_to_the_open_one(book):
     old = datetime(2026, 1, 15, tzinfo=UTC)
     posted = book.pay_in(100, effective_at=old)
-    period = services.period_close(
-        **book.who, starts_at=datetime(2026, 1, 1, tzinfo=UTC), ends_at=datetime(2026, 2, 1, tzinfo=UTC)
-    )
+    period = services.period_close(**book.who, starts_at=datetime(2026, 1, 1, tzinfo=UTC), ends_at=datetime(2026, 2, 1, tzinfo=UTC))
     with pytest.raises(Problem) as refused, transaction.atomic():
         book.pay_in(100, effective_at=old)
     assert refused.value.code == "period_closed"
@@ -222,12 +214,20 @@ def test_conversion_keeps_rate_rounding_and_books_the_difference(other_partner):
     with tenancy.tenant_scope(other_partner.pk, False):
         book = Book(other_partner)
         services.post(
-            **book.who, kind="payment",
+            **book.who,
+            kind="payment",
             legs=[Leg(book.account("receivable:card"), 10_000), Leg(book.account("partner:available"), -10_000)],
         )
         services.convert(
-            **book.who, from_account=book.account("partner:available"), to_account=book.account("partner:available", "MXN"),
-            from_minor=10_000, from_currency="USD", to_currency="MXN", rate="18.123457", source="bank", to_minor=181_300,
+            **book.who,
+            from_account=book.account("partner:available"),
+            to_account=book.account("partner:available", "MXN"),
+            from_minor=10_000,
+            from_currency="USD",
+            to_currency="MXN",
+            rate="18.123457",
+            source="bank",
+            to_minor=181_300,
         )
         assert book.balance("partner:available").posted_minor == 0
         assert book.balance("partner:available", "MXN").posted_minor == 181_235

@@ -116,8 +116,12 @@ def machine(server: psycopg.Connection) -> type[RuleBasedStateMachine]:
                 with tenancy.tenant_scope(partner.pk, False):
                     self.accounts = {
                         name: services.account_open(
-                            **self.who, code=name, currency=CURRENCY[name], kind="liability" if name in LIMITED else "asset",
-                            no_overdraft=name in LIMITED, slots=4,
+                            **self.who,
+                            code=name,
+                            currency=CURRENCY[name],
+                            kind="liability" if name in LIMITED else "asset",
+                            no_overdraft=name in LIMITED,
+                            slots=4,
                         )
                         for name in NAMES
                     }
@@ -146,9 +150,7 @@ def machine(server: psycopg.Connection) -> type[RuleBasedStateMachine]:
         def post(self, pair, amount, day):
             effective = None if day is None else BEGIN + timedelta(days=day)
             said = [(pair[0], amount, 0), (pair[1], -amount, 0)]
-            made = self.run(
-                lambda: services.post(**self.who, kind="x", legs=self.legs(said), effective_at=effective), said, effective
-            )
+            made = self.run(lambda: services.post(**self.who, kind="x", legs=self.legs(said), effective_at=effective), said, effective)
             if made is None:
                 return multiple()
             self.model.reversible[made] = [(account, amount) for account, amount, _ in said]
@@ -157,7 +159,11 @@ def machine(server: psycopg.Connection) -> type[RuleBasedStateMachine]:
         @rule(target=posted, amount=amounts, fee=st.integers(1, 20), euros=amounts)
         def post_two_currencies(self, amount, fee, euros):
             said = [
-                ("cash", amount + fee, 0), ("available", -amount, 0), ("fees", -fee, 0), ("cash-eur", euros, 0), ("available-eur", -euros, 0)
+                ("cash", amount + fee, 0),
+                ("available", -amount, 0),
+                ("fees", -fee, 0),
+                ("cash-eur", euros, 0),
+                ("available-eur", -euros, 0),
             ]
             made = self.run(lambda: services.post(**self.who, kind="x", legs=self.legs(said)), said)
             if made is None:
@@ -321,7 +327,11 @@ def test_the_ledger_and_its_model_agree_after_every_step(monkeypatch):
         run_state_machine_as_test(
             machine(server),
             settings=settings(
-                max_examples=12, stateful_step_count=25, deadline=None, derandomize=True, database=None,
+                max_examples=12,
+                stateful_step_count=25,
+                deadline=None,
+                derandomize=True,
+                database=None,
                 suppress_health_check=list(HealthCheck),
             ),
         )

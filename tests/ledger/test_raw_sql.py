@@ -45,8 +45,16 @@ def raw(partner, server):
         services.post(partner_id=partner.pk, kind="x", legs=[Leg(a, 100), Leg(b, -100)])
         sealing.seal_all()
         yield {
-            "id": ids.uuid7(), "partner": partner.pk, "at": clock.now(), "a": a, "b": b, "currency": "USD", "x": 100, "y": -100,
-            "line": 1, "layer": 0,
+            "id": ids.uuid7(),
+            "partner": partner.pk,
+            "at": clock.now(),
+            "a": a,
+            "b": b,
+            "currency": "USD",
+            "x": 100,
+            "y": -100,
+            "line": 1,
+            "layer": 0,
         }
     assert verify.verify().ok
     invariants.check(server)
@@ -174,8 +182,7 @@ def test_a_seal_cannot_be_forged(raw, server):
     """Whatever the application may insert, the proof finds a seal that the chain did not make."""
     connection.cursor().execute(TOGETHER, raw)
     forged = (
-        "INSERT INTO ledger_seal (transaction_id, partner_id, position, hash, sealed_at)"
-        " VALUES (%(id)s, %(partner)s, 99, 'forged', now())"
+        "INSERT INTO ledger_seal (transaction_id, partner_id, position, hash, sealed_at) VALUES (%(id)s, %(partner)s, 99, 'forged', now())"
     )
     refused(server, "permission denied|row-level security", forged, raw)
 

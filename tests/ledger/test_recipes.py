@@ -20,7 +20,16 @@ PAGES = sorted(page for page in FOLDER.glob("*.md") if page.name != "README.md")
 CODE = re.compile(r"```python\n(.*?)```", re.S)
 TABLE = re.compile(r"(<!-- entries -->\n)(.*?)(<!-- /entries -->)", re.S)
 ACTS = {
-    "payment-in", "holding-period", "payout", "payout-failed", "fee", "chargeback-won", "chargeback-lost", "fx", "write-off", "branch-settlement",
+    "payment-in",
+    "holding-period",
+    "payout",
+    "payout-failed",
+    "fee",
+    "chargeback-won",
+    "chargeback-lost",
+    "fx",
+    "write-off",
+    "branch-settlement",
 }
 
 
@@ -74,7 +83,10 @@ def test_a_recipe_makes_the_entries_that_it_shows(page, partner):
 
     with tenancy.tenant_scope(partner.pk, False):
         (code,) = CODE.findall(text)
-        exec(compile(code, page.name, "exec"), {"services": services, "Leg": Leg, "who": who, "account": account, "fund": fund, "open_branch": open_branch})
+        exec(
+            compile(code, page.name, "exec"),
+            {"services": services, "Leg": Leg, "who": who, "account": account, "fund": fund, "open_branch": open_branch},
+        )
         shown = f"\n{entries(before)}\n\nAfterwards:\n\n{balances()}\n\n"
         trial = selectors.totals(selectors.trial_balance(partner_id=partner.pk, livemode=False))
     assert all(total["equal"] for total in trial)

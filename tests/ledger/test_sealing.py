@@ -78,7 +78,9 @@ def test_a_changed_balance_is_found(posted, superuser):
 def test_the_chain_continues_and_one_partner_can_be_checked_alone(posted, partner, other_partner):
     assert Seal.objects.count() == 0  # no scope, no rows
     with tenancy.platform_scope():
-        assert list(Seal.objects.filter(partner_id=partner.pk).order_by("position").values_list("position", flat=True)) == list(range(1, 31))
+        assert list(Seal.objects.filter(partner_id=partner.pk).order_by("position").values_list("position", flat=True)) == list(
+            range(1, 31)
+        )
     assert verify.verify(partner.pk).sealed == 30
 
 
@@ -144,7 +146,9 @@ def test_balances_in_the_past_are_the_same_through_checkpoints(partner, monkeypa
 def test_the_command_exits_1_and_names_the_transaction(posted, superuser, capsys):
     from django.core.management import call_command
 
-    tamper(superuser, ("UPDATE ledger_entry SET amount_minor = amount_minor + sign(amount_minor) WHERE transaction_id = %s", [posted[5].id]))
+    tamper(
+        superuser, ("UPDATE ledger_entry SET amount_minor = amount_minor + sign(amount_minor) WHERE transaction_id = %s", [posted[5].id])
+    )
     with pytest.raises(SystemExit) as ended:
         call_command("ledger_verify", "--json")
     assert ended.value.code == 1

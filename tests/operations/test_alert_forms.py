@@ -58,11 +58,24 @@ def test_a_rule_of_each_kind_is_written_and_reads_back_in_words(console: Client)
     assert "Age of the oldest event not handled yet [seconds]" in form and "Silence of a process [seconds]" in form
     saved(console, name="Threshold")
     saved(console, name="Rate", metric="payos_outbox_unhandled", condition="rises", threshold="100", window_minutes="10")
-    saved(console, name="Absence", metric="payos_heartbeat_age_seconds", condition="absent", window_minutes="30", **{"labels-1-name": "name", "labels-1-value": "beat"})
+    saved(
+        console,
+        name="Absence",
+        metric="payos_heartbeat_age_seconds",
+        condition="absent",
+        window_minutes="30",
+        **{"labels-1-name": "name", "labels-1-value": "beat"},
+    )
     saved(console, name="Cases", source="cases", metric="", case_kind="unmatched_line", threshold="5")
     assert AlertRule.objects.get(name="Absence").labels == {"name": "beat"}
     listed = console.get(reverse("admin:operations_alertrule_changelist")).content.decode()
-    for said in ("is above 60 s", "rises by more than 100 in 10 min", "is absent for 30 min", "Silence of a process (name = beat)", "unresolved cases of unmatched line"):
+    for said in (
+        "is above 60 s",
+        "rises by more than 100 in 10 min",
+        "is absent for 30 min",
+        "Silence of a process (name = beat)",
+        "unresolved cases of unmatched line",
+    ):
         assert said in listed, said
     page = console.get(reverse("admin:operations_alertrule_change", args=[AlertRule.objects.get(name="Threshold").pk])).content.decode()
     assert "everywhere: <strong>0 s</strong>" in page
@@ -150,7 +163,10 @@ def test_nobody_reads_a_secret_target_off_the_page(kind: str, role: str) -> None
     target = next(target for name, target, _, _ in CHANNELS if name == kind)
     channel = AlertChannel.objects.create(name="Desk", kind=kind, target=target)
     browser = login(role)
-    for address in (reverse("admin:operations_alertchannel_change", args=[channel.pk]), reverse("admin:operations_alertchannel_changelist")):
+    for address in (
+        reverse("admin:operations_alertchannel_change", args=[channel.pk]),
+        reverse("admin:operations_alertchannel_changelist"),
+    ):
         page = browser.get(address).content.decode()
         assert "Goes to" in page and target not in page
         assert "verysecret" not in page and "hook-with-secret" not in page and "R" * 20 not in page
@@ -160,12 +176,24 @@ def test_nobody_reads_a_secret_target_off_the_page(kind: str, role: str) -> None
     ("kind", "target", "endpoint", "said"),
     [
         ("webhook", "http://127.0.0.1:1/secret-path", "", "the test did not arrive. 127.0.0.1:1 cannot be reached: connection refused."),
-        ("pagerduty", "R" * 32, "http://127.0.0.1:1/v2/enqueue", "the test did not arrive. 127.0.0.1:1 cannot be reached: connection refused."),
-        ("sns", "arn:aws:sns:us-east-1:123456789012:alerts", "http://127.0.0.1:1/", "the test did not arrive. This machine has no AWS credentials"),
+        (
+            "pagerduty",
+            "R" * 32,
+            "http://127.0.0.1:1/v2/enqueue",
+            "the test did not arrive. 127.0.0.1:1 cannot be reached: connection refused.",
+        ),
+        (
+            "sns",
+            "arn:aws:sns:us-east-1:123456789012:alerts",
+            "http://127.0.0.1:1/",
+            "the test did not arrive. This machine has no AWS credentials",
+        ),
         ("email", "desk@example.com", "", "the test was taken. Handed to the mail server for 1."),
     ],
 )
-def test_the_test_button_says_in_words_how_it_went(monkeypatch: pytest.MonkeyPatch, console: Client, kind: str, target: str, endpoint: str, said: str) -> None:
+def test_the_test_button_says_in_words_how_it_went(
+    monkeypatch: pytest.MonkeyPatch, console: Client, kind: str, target: str, endpoint: str, said: str
+) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
@@ -180,7 +208,11 @@ def test_the_test_button_says_in_words_how_it_went(monkeypatch: pytest.MonkeyPat
 def test_a_refusal_of_the_receiver_is_told_with_its_words(console: Client) -> None:
     with served(500, b"no space left") as url:
         channel = AlertChannel.objects.create(name="Desk", kind="webhook", target=url)
-        console.post(reverse("admin:operations_alertchannel_send_test", args=[channel.pk]), {"_form_submitted": "True"}, headers={"HX-Request": "true"})
+        console.post(
+            reverse("admin:operations_alertchannel_send_test", args=[channel.pk]),
+            {"_form_submitted": "True"},
+            headers={"HX-Request": "true"},
+        )
     page = console.get(reverse("admin:operations_alertchannel_change", args=[channel.pk])).content.decode()
     assert "the test did not arrive. Answered 500 no space left." in page
 

@@ -41,9 +41,7 @@ def vault(monkeypatch: pytest.MonkeyPatch) -> Vault:
     monkeypatch.setitem(
         approvals.ACTIONS,
         "test.pay",
-        approvals.Action(
-            "test.pay", execute, lambda params: {"summary": f"pay {params['minor']}"}, lambda params: str(vault.version)
-        ),
+        approvals.Action("test.pay", execute, lambda params: {"summary": f"pay {params['minor']}"}, lambda params: str(vault.version)),
     )
     return vault
 
@@ -66,10 +64,7 @@ def alan() -> User:
 
 def ask(user: User, **extra: Any) -> Approval:
     return services.request_approval(
-        **(
-            {"action": "test.pay", "subject": ("thing", "1"), "params": {"minor": 500}, "reason": "agreed", "requested_by": user}
-            | extra
-        )
+        **({"action": "test.pay", "subject": ("thing", "1"), "params": {"minor": 500}, "reason": "agreed", "requested_by": user} | extra)
     )
 
 
@@ -210,7 +205,10 @@ def test_a_ledger_that_does_not_prove_is_a_critical_case(partner: Any, superuser
     from payos.kernel import tenancy
 
     with tenancy.platform_scope():
-        legs = [Leg(account_for(partner_id=partner.pk, code=code, currency="USD"), amount) for code, amount in (("receivable:card", 700), ("partner:available", -700))]
+        legs = [
+            Leg(account_for(partner_id=partner.pk, code=code, currency="USD"), amount)
+            for code, amount in (("receivable:card", 700), ("partner:available", -700))
+        ]
         post(partner_id=partner.pk, kind="payment", legs=legs)
     assert services.watch_ledger()
     superuser.execute("SET session_replication_role = replica")
@@ -230,8 +228,16 @@ def test_every_registered_act_is_asked_for_by_one_and_decided_by_another(olga: U
     """No act names an approver of its own, and none is carried out by asking for it."""
     import inspect
 
-    assert {"operations.change_limit", "partners.go_live", "reconciliation.write_off", "reconciliation.adjust", "reconciliation.rule_activate"} <= set(approvals.ACTIONS)
-    assert {"settlement.window_override", "settlement.transfer_override", "settlement.rail_on", "settlement.resume_all"} <= set(approvals.ACTIONS)
+    assert {
+        "operations.change_limit",
+        "partners.go_live",
+        "reconciliation.write_off",
+        "reconciliation.adjust",
+        "reconciliation.rule_activate",
+    } <= set(approvals.ACTIONS)
+    assert {"settlement.window_override", "settlement.transfer_override", "settlement.rail_on", "settlement.resume_all"} <= set(
+        approvals.ACTIONS
+    )
     for name, action in approvals.ACTIONS.items():
         assert len(inspect.signature(action.execute).parameters) == 2, name
         assert len(inspect.signature(action.preview).parameters) == 1, name

@@ -153,9 +153,7 @@ def test_bulk_by_ticks_and_by_the_whole_view(cases: list[Case], scope: Any) -> N
     ticked = [str(case.pk) for case in cases[:2]]
     seen = browser.post(reverse("admin:operations_case_bulk_preview"), {"act": "resolve", "case": ticked}).json()
     assert seen["count"] == 2 and "$10.00" in seen["message"]
-    seen = browser.post(
-        reverse("admin:operations_case_bulk_preview"), {"act": "resolve", "everything": "1", "query": "rail=ach"}
-    ).json()
+    seen = browser.post(reverse("admin:operations_case_bulk_preview"), {"act": "resolve", "everything": "1", "query": "rail=ach"}).json()
     assert seen["count"] == 3
     form = {"act": "resolve", "everything": "1", "query": "rail=ach", "resolution": "fixed", "reason": "one cause"}
     browser.post(reverse("admin:operations_case_bulk"), form)
@@ -197,7 +195,9 @@ def test_an_action_that_fails_leaves_the_queue_workable(cases: list[Case], monke
     def broken(case: Case) -> str:
         return reverse("admin:no_such_page")
 
-    monkeypatch.setitem(ACTIONS, "broken", CaseAction("broken", "Broken", "operations.work_case", kinds=("unmatched_line", "amount_mismatch"), link=broken))
+    monkeypatch.setitem(
+        ACTIONS, "broken", CaseAction("broken", "Broken", "operations.work_case", kinds=("unmatched_line", "amount_mismatch"), link=broken)
+    )
     page = login(roles.OPERATOR).get(reverse(LIST))
     assert page.status_code == 200 and b"Broken" not in page.content and b'data-key="c"' in page.content
 

@@ -22,7 +22,12 @@ QUEUE = "admin:operations_case_changelist"
 @pytest.fixture
 def cases(partner: Any) -> list[Case]:
     with tenancy.platform_scope():
-        return [services.open_case(kind="unmatched_line", cause_key=f"t:{n}", title=f"Break {n}", partner_id=partner.pk, amount_minor=100 * n, currency="USD") for n in range(6)]
+        return [
+            services.open_case(
+                kind="unmatched_line", cause_key=f"t:{n}", title=f"Break {n}", partner_id=partner.pk, amount_minor=100 * n, currency="USD"
+            )
+            for n in range(6)
+        ]
 
 
 def post(browser: Client, act: str, /, *args: Any, **data: Any) -> dict[str, Any]:
@@ -52,7 +57,9 @@ def test_what_is_left_out_is_said_with_its_reason(cases: list[Case]) -> None:
     assert (refused["status"], refused["message"]) == (422, "Give a reason: it is kept on every case.")
 
 
-@pytest.mark.parametrize(("act", "more"), [("resolve", {"resolution": "fixed"}), ("snooze", {"until": "4h"}), ("claim", {}), ("assign", {})])
+@pytest.mark.parametrize(
+    ("act", "more"), [("resolve", {"resolution": "fixed"}), ("snooze", {"until": "4h"}), ("claim", {}), ("assign", {})]
+)
 def test_a_bulk_act_is_taken_back_whole(cases: list[Case], act: str, more: dict[str, str]) -> None:
     ann, ben = login("operator"), login("treasurer")
     with tenancy.platform_scope():

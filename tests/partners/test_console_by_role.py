@@ -256,7 +256,15 @@ def test_partners_and_branches_are_made_and_edited_on_their_pages(boss):
     assert "Unknown currency" in boss.post(reverse("admin:partners_partner_add"), form | {"currencies": "ZZZ"}).content.decode()
     again = boss.post(reverse("admin:partners_partner_add"), form, follow=True)
     assert "already a partner" in again.content.decode()
-    branch = {"partner": made.pk, "mode": "live", "code": "A1", "name": "One", "timezone": "Africa/Nairobi", "holding_days": 2, "active": "on"}
+    branch = {
+        "partner": made.pk,
+        "mode": "live",
+        "code": "A1",
+        "name": "One",
+        "timezone": "Africa/Nairobi",
+        "holding_days": 2,
+        "active": "on",
+    }
     assert boss.post(reverse("admin:partners_branch_add"), branch).status_code == 302
     with tenancy.platform_scope():
         row = Branch.objects.get(code="A1")

@@ -214,14 +214,29 @@ class TestHeaders:
         assert sign_in(strict).status_code == 403
         strict.force_login(ann)
         assert strict.post("/admin/partners/partner/add/", {"name": "x"}).status_code == 403
-        assert strict.post(f"/admin/partners/user/{ann.pk}/unlock", {"reason": "x", "_form_submitted": "True"}, follow=True).status_code == 403
+        assert (
+            strict.post(f"/admin/partners/user/{ann.pk}/unlock", {"reason": "x", "_form_submitted": "True"}, follow=True).status_code == 403
+        )
 
     def test_nobody_signs_up(self, client, db):
         assert "There is no sign-up" in client.get("/accounts/signup/").content.decode()
         client.post("/accounts/signup/", {"email": "x@example.org", "username": "x", "password1": PASSWORD, "password2": PASSWORD})
         assert not User.objects.exists()
 
-    @pytest.mark.parametrize("path", ["/accounts/login/", "/accounts/password/reset/", "/accounts/logout/", "/accounts/2fa/", "/accounts/password/change/", "/accounts/2fa/recovery-codes/generate/", "/accounts/reauthenticate/", "/accounts/inactive/", "/accounts/email/"])
+    @pytest.mark.parametrize(
+        "path",
+        [
+            "/accounts/login/",
+            "/accounts/password/reset/",
+            "/accounts/logout/",
+            "/accounts/2fa/",
+            "/accounts/password/change/",
+            "/accounts/2fa/recovery-codes/generate/",
+            "/accounts/reauthenticate/",
+            "/accounts/inactive/",
+            "/accounts/email/",
+        ],
+    )
     def test_every_page_around_the_sign_in_stands(self, client, ann, path):
         TOTP.activate(ann, generate_totp_secret())
         client.force_login(ann)

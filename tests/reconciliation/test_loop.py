@@ -57,7 +57,12 @@ def mt940(day, opening, lines, account="123456", number="1"):
     def mark(minor):
         return ("C" if minor >= 0 else "D"), f"{abs(minor) // 100},{abs(minor) % 100:02d}"
 
-    text = [":20:STATEMENT", f":25:{account}", f":28C:{number}", ":60F:{}{}USD{}".format(mark(opening)[0], day.strftime("%y%m%d"), mark(opening)[1])]
+    text = [
+        ":20:STATEMENT",
+        f":25:{account}",
+        f":28C:{number}",
+        ":60F:{}{}USD{}".format(mark(opening)[0], day.strftime("%y%m%d"), mark(opening)[1]),
+    ]
     for amount, reference in lines:
         side, shown = mark(amount)
         text += [f":61:{day:%y%m%d}{day:%m%d}{side}{shown}NTRF{reference[:16]}", f":86:{reference}"]
@@ -225,7 +230,12 @@ def test_a_line_of_nobody_can_be_booked_and_keeps_the_proof_green(rail, funded, 
 def test_a_rule_is_tried_before_it_is_active_and_changes_what_it_says(rail, funded, account):  # noqa: F811
     upload(mt940(clock.now().date(), 0, [(500, "INTEREST PAID")]), "a.sta", funded.pk)
     rule = Rule.objects.create(
-        partner=funded, account=account, name="interest", action="ignore", side="external", reason="interest is booked monthly",
+        partner=funded,
+        account=account,
+        name="interest",
+        action="ignore",
+        side="external",
+        reason="interest is booked monthly",
         conditions=[{"field": "description", "operator": "contains", "value": "INTEREST"}],
     )
     with pytest.raises(Problem):
@@ -331,7 +341,9 @@ def test_a_line_is_split_to_the_cent_and_put_together_again(rail, funded, accoun
     services.match_by_hand(account=account, lines=[second], items=[f"transfer:{made[1].pk}"])
     proof = services.prove(account=account, on=clock.now().date())
     told = [row[1:6] for row in report_rows(account, clock.now().date(), clock.now().date())]
-    assert [row[0] for row in told] == ["-10.00", "-10.00", "-5.00"] and all(line.public_id in row[3] for row in told), "the parts and not the whole too"
+    assert [row[0] for row in told] == ["-10.00", "-10.00", "-5.00"] and all(line.public_id in row[3] for row in told), (
+        "the parts and not the whole too"
+    )
     assert proof.green and proof.not_booked_minor == -500 and set(Transfer.objects.values_list("state", flat=True)) == {"reconciled"}
     with pytest.raises(Problem) as decided:
         services.join_line(line=line, reason="it was one after all")

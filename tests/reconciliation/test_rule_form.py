@@ -62,7 +62,10 @@ def test_rows_become_conditions_and_come_back_as_they_were_written(console: Clie
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        (("description", "at_least", "5"), "Row 2: Description cannot be compared by 'is at least': choose is, contains, begins with, fits the pattern."),
+        (
+            ("description", "at_least", "5"),
+            "Row 2: Description cannot be compared by 'is at least': choose is, contains, begins with, fits the pattern.",
+        ),
         (("amount_minor", "contains", "5"), "Row 2: Amount cannot be compared by 'contains'"),
         (("amount_minor", "equals", "5.001"), "Row 2: 5.001 has more than the 2 decimal places of USD."),
         (("day", "equals", "tomorrow"), "Row 2: 'tomorrow' is no day: write it as 2026-11-20."),

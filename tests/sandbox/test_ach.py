@@ -45,7 +45,11 @@ def test_a_file_is_executed_entry_by_entry_and_booked_batch_by_batch(bank):
     assert ack.read_text() == "ACCEPTED a.ach: 2 batches, 3 entries\n"
     gone(bank, "a.ach")
     rows = bank.get("/executions")["data"]
-    assert [(r["reference"], r["amount_minor"], r["kind"]) for r in rows] == [("R1", -1000, "ach"), ("R2", -2500, "ach"), ("D1", 700, "ach")]
+    assert [(r["reference"], r["amount_minor"], r["kind"]) for r in rows] == [
+        ("R1", -1000, "ach"),
+        ("R2", -2500, "ach"),
+        ("D1", 700, "ach"),
+    ]
     assert rows[0]["detail"]["trace"] == "121042880000001" and rows[0]["detail"]["file"] == "a.ach"
     account = bank.get("/accounts")["data"][0]
     assert account["balance_minor"] == account["opening_minor"] - 2800
@@ -83,9 +87,18 @@ def test_magic_accounts_come_back_in_a_return_file_that_our_reader_takes(bank):
     file = read(path.read_bytes())
     assert file.valid, [str(f) for f in file.errors]
     notices = {c.individual_id: c for c in changes(file)}
-    destination = {"type": "us_bank", "routing_number": "091000019", "account_number": "9800000001", "account_type": "checking", "holder_name": "JANE DOE"}
+    destination = {
+        "type": "us_bank",
+        "routing_number": "091000019",
+        "account_number": "9800000001",
+        "account_type": "checking",
+        "holder_name": "JANE DOE",
+    }
     assert apply_change(destination, notices["NEW"])["account_number"] != "9800000001"
-    assert notices["BANK"].corrected == {"routing_number": "091000019"} and apply_change(destination, notices["KIND"])["account_type"] == "savings"
+    assert (
+        notices["BANK"].corrected == {"routing_number": "091000019"}
+        and apply_change(destination, notices["KIND"])["account_type"] == "savings"
+    )
     assert not any(f.code == "return_transaction_code" for f in file.warnings)
     # the money: three entries went and came back, the notices stay executed
     account = bank.get("/accounts")["data"][0]
@@ -137,7 +150,11 @@ def test_unfinished_files_wait(bank):
 def test_killed_between_files_it_executes_each_once_and_delivers_every_return(bank):
     bank.client.put("/faults", json={"return_seconds": 0.4})
     for i in range(12):
-        drop(bank, f"f{i:02d}.ach", nacha(*(entry(f"F{i:02d}-{n}", "9900000003" if n == 0 else "12345678") for n in range(20)), modifier=chr(65 + i)))
+        drop(
+            bank,
+            f"f{i:02d}.ach",
+            nacha(*(entry(f"F{i:02d}-{n}", "9900000003" if n == 0 else "12345678") for n in range(20)), modifier=chr(65 + i)),
+        )
         if i % 3 == 2:
             time.sleep(0.15)
             bank.kill()
@@ -151,7 +168,12 @@ def test_killed_between_files_it_executes_each_once_and_delivers_every_return(ba
 
 
 def test_the_banks_reader_and_ours_agree_on_what_our_writer_makes():
-    data = nacha(entry("A"), entry("B", sec="PPD", addenda=("RENT",)), entry("C", sec="CTX", addenda=("1", "2", "3")), entry("D", credit=False, sec="WEB"))
+    data = nacha(
+        entry("A"),
+        entry("B", sec="PPD", addenda=("RENT",)),
+        entry("C", sec="CTX", addenda=("1", "2", "3")),
+        entry("D", credit=False, sec="WEB"),
+    )
     theirs, ours = ach.read(data), read(data)
     assert [(e.trace, e.amount, e.account, e.individual_id, e.name, len(e.addenda)) for b in theirs.batches for e in b.entries] == [
         (e.trace, e.amount, e.account, e.individual_id, e.name, len(e.addenda)) for _, e in ours.entries()

@@ -27,12 +27,21 @@ def connect(bank, **fields):
     public = (bank.data / "ssh_host_key.pub").read_text()
     port = int((bank.data / "sftp_port").read_text())
     known = asyncssh.import_known_hosts(f"[127.0.0.1]:{port} {public}")
-    return asyncssh.connect("127.0.0.1", port, **{"username": "sandbox", "password": "sandbox-key", "known_hosts": known, "client_keys": None, "agent_path": None, **fields})
+    return asyncssh.connect(
+        "127.0.0.1",
+        port,
+        **{"username": "sandbox", "password": "sandbox-key", "known_hosts": known, "client_keys": None, "agent_path": None, **fields},
+    )
 
 
 def test_a_file_is_dropped_and_its_returns_are_fetched(served):
     data = write(
-        build(COMPANY, [Origination("R1", 500, "091000019", "9900000001", "Jane Doe")], created=datetime(2026, 11, 20, 9), effective=date(2026, 11, 23))
+        build(
+            COMPANY,
+            [Origination("R1", 500, "091000019", "9900000001", "Jane Doe")],
+            created=datetime(2026, 11, 20, 9),
+            effective=date(2026, 11, 23),
+        )
     )
 
     async def run():
@@ -83,7 +92,10 @@ def test_statements_appear_when_the_day_is_over_and_missed_days_on_return(served
     first = served.today()
     served.client.post("/clock", json={"advance_seconds": 86_400})
     name = f"statement-{first.replace('-', '')}"
-    wait_for(lambda: (served.data / "outbox" / f"{name}.bai2").exists() and (served.data / "outbox" / f"{name}.csv").exists(), "yesterday's statements")
+    wait_for(
+        lambda: (served.data / "outbox" / f"{name}.bai2").exists() and (served.data / "outbox" / f"{name}.csv").exists(),
+        "yesterday's statements",
+    )
     assert "-42.00" in (served.data / "outbox" / f"{name}.csv").read_text()
     served.kill()
     served.start()

@@ -27,7 +27,14 @@ def day(bank):
     bank.send("back", 500, destination={**US, "account_number": "9900000001"})
     bank.becomes("back", "returned")
     for body in (
-        {"reference": "dep1", "amount_minor": 990000, "currency": "USD", "kind": "wire_in", "payer": "Globex & Co", "description": "long " * 60},
+        {
+            "reference": "dep1",
+            "amount_minor": 990000,
+            "currency": "USD",
+            "kind": "wire_in",
+            "payer": "Globex & Co",
+            "description": "long " * 60,
+        },
         {"reference": "fee1", "amount_minor": 1500, "currency": "USD", "kind": "fee"},
         {"reference": "dep2", "amount_minor": 777, "currency": "JPY"},
     ):
@@ -80,7 +87,10 @@ def test_camt053(bank, day):
     statements = root.findall(".//c:Stmt", CAMT)
     assert {s.findtext("c:Acct/c:Ccy", namespaces=CAMT) for s in statements} == {"USD", "JPY"}
     usd = next(s for s in statements if s.findtext("c:Acct/c:Ccy", namespaces=CAMT) == "USD")
-    balances = {b.findtext("c:Tp/c:CdOrPrtry/c:Cd", namespaces=CAMT): Decimal(b.findtext("c:Amt", namespaces=CAMT)) for b in usd.findall("c:Bal", CAMT)}
+    balances = {
+        b.findtext("c:Tp/c:CdOrPrtry/c:Cd", namespaces=CAMT): Decimal(b.findtext("c:Amt", namespaces=CAMT))
+        for b in usd.findall("c:Bal", CAMT)
+    }
     opening, closing = truth(bank)
     assert balances["OPBD"] * 100 == opening and balances["CLBD"] * 100 == closing
     signed = [
@@ -91,7 +101,10 @@ def test_camt053(bank, day):
     assert usd.findtext(".//c:EndToEndId", namespaces=CAMT) == "trf_01hzzzzzzzzzzzzzzzzzzzzzzz"
     assert "Café & Söhne <ltd>" in usd.findtext(".//c:Ustrd", namespaces=CAMT)
     returned = usd.findall("c:Ntry", CAMT)[2]
-    assert returned.findtext("c:RvslInd", namespaces=CAMT) == "true" and returned.findtext(".//c:RtrInf/c:Rsn/c:Prtry", namespaces=CAMT) == "R01"
+    assert (
+        returned.findtext("c:RvslInd", namespaces=CAMT) == "true"
+        and returned.findtext(".//c:RtrInf/c:Rsn/c:Prtry", namespaces=CAMT) == "R01"
+    )
 
 
 def test_ofx(bank, day):
@@ -118,7 +131,11 @@ def test_csv(bank, day):
 
 def test_the_closing_balance_of_a_day_opens_the_next(bank, day):
     def balances(date):
-        usd = next(a for a in bai2.parse_from_string(bank.raw(f"/statements/{date}.bai2").decode()).children[0].children if a.header.currency == "USD")
+        usd = next(
+            a
+            for a in bai2.parse_from_string(bank.raw(f"/statements/{date}.bai2").decode()).children[0].children
+            if a.header.currency == "USD"
+        )
         return {item.type_code.code: item.amount for item in usd.header.summary_items}
 
     assert balances("2026-11-19")["015"] == balances("2026-11-20")["010"]
@@ -152,5 +169,7 @@ def test_a_long_day_goes_on_over_several_mt940_pages(bank):
         bank.send(f"t{i}", 1 + i)
     raw = bank.raw(f"/statements/{bank.today()}.mt940").decode()
     assert [raw.count(tag) for tag in (":60F:", ":60M:", ":62M:", ":62F:", ":61:")] == [1, 2, 2, 1, 1201]
-    for closing, opening in zip(*([line[5:] for line in raw.splitlines() if line.startswith(tag)] for tag in (":62M:", ":60M:")), strict=True):
+    for closing, opening in zip(
+        *([line[5:] for line in raw.splitlines() if line.startswith(tag)] for tag in (":62M:", ":60M:")), strict=True
+    ):
         assert closing == opening

@@ -183,6 +183,7 @@ def test_a_webhook_is_sent_again_under_its_id_until_it_is_taken(bank, receiver):
 
 def test_a_receiver_that_is_no_http_server_does_not_stop_the_sending(bank, receiver):
     with socket.create_server(("127.0.0.1", 0)) as odd:
+
         def babble():
             for _ in range(2):
                 connection, _ = odd.accept()

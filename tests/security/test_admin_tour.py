@@ -74,9 +74,7 @@ def address(route: str, rows: dict[str, Any]) -> str:
     path = re.sub(r"<slug:act>", "claim", path)
     path = re.sub(r"<slug:name>", "unmatch" if "workbench" in route else "cases", path)
     path = path.replace("^confirm-email/(?P<key>[-:\\w]+)/$", "confirm-email/x/")
-    path = path.replace(
-        "^password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$", "password/reset/key/1-set-password/"
-    )
+    path = path.replace("^password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$", "password/reset/key/1-set-password/")
     assert not re.search(r"[<>^]", path), f"{route}: say how to fill it"
     return "/" + path
 
@@ -121,9 +119,7 @@ def furnish_desk() -> None:
     CalendarDay.objects.create(calendar="KE", day="2026-12-24", note="Gazetted")
     Breaker("a bank", threshold=1).failure("TimeoutError: no answer")
     say("worker:one", queue="default")
-    connector = Connector.objects.create(
-        partner=partner, name="tour", kind="http", config={"url": "http://127.0.0.1:49151/x"}
-    )
+    connector = Connector.objects.create(partner=partner, name="tour", kind="http", config={"url": "http://127.0.0.1:49151/x"})
     run_connector(connector=connector)
     for amount in ("12.00", "-1"):
         PaymentStaging.objects.create(
@@ -161,9 +157,7 @@ def test_nothing_of_the_console_opens_to_somebody_signed_out(rows):
         path = address(route, rows)
         for method in ("get", "post"):
             answer = getattr(nobody, method)(path)
-            away = answer.status_code in {301, 302} and (
-                answer["Location"].startswith(SIGN_IN) or answer["Location"].startswith("/admin/")
-            )
+            away = answer.status_code in {301, 302} and (answer["Location"].startswith(SIGN_IN) or answer["Location"].startswith("/admin/"))
             if not away and answer.status_code != 405:
                 wrong.append(f"{method} {path}: {answer.status_code} {answer.get('Location', '')}")
     assert not wrong, "\n".join(wrong)
@@ -208,11 +202,7 @@ def test_a_person_without_a_role_sees_nobodys_rows(rows):
 def test_every_page_answers_to_somebody_who_may_all_and_looking_changes_nothing(rows):
     """All roles in one person, every address by GET: no fault, and no row is other than before."""
     client, wrong, before = signed_in(*roles.MATRIX), [], fingerprint(ignore=LOOKING)
-    paths = [
-        path
-        for path in (address(route, rows) for route in ADMIN + ACCOUNTS)
-        if path not in {"/admin/logout/", "/accounts/logout/"}
-    ]
+    paths = [path for path in (address(route, rows) for route in ADMIN + ACCOUNTS) if path not in {"/admin/logout/", "/accounts/logout/"}]
     for few in batched(paths):
         wrong += [f"{path}: {answer.status_code}" for path in few if (answer := client.get(path)).status_code >= 500]
         after = fingerprint(ignore=LOOKING)
@@ -236,9 +226,7 @@ def test_no_post_passes_without_its_token(rows):
     for route in ADMIN + ACCOUNTS:
         path = address(route, rows)
         for method in ("post", "put", "patch", "delete"):
-            answer = getattr(client, method)(
-                path, {"reason": "x", "_form_submitted": "True", "post": "yes"} if method == "post" else ""
-            )
+            answer = getattr(client, method)(path, {"reason": "x", "_form_submitted": "True", "post": "yes"} if method == "post" else "")
             if answer.status_code != 403:
                 wrong.append(f"{method} {path}: {answer.status_code}")
     assert not wrong, "\n".join(wrong)
@@ -248,11 +236,7 @@ def test_no_post_passes_without_its_token(rows):
 # The auditor's own tour is below; one role every day, the others with the slow tests.
 @pytest.mark.parametrize(
     "role",
-    [
-        pytest.param(role, marks=() if role == roles.OPERATOR else pytest.mark.slow)
-        for role in roles.MATRIX
-        if role != roles.AUDITOR
-    ],
+    [pytest.param(role, marks=() if role == roles.OPERATOR else pytest.mark.slow) for role in roles.MATRIX if role != roles.AUDITOR],
 )
 def test_what_a_role_may_not_open_it_may_not_post_to(rows, role):
     """Whatever answers 403 to a look answers 403 to a hand-made POST, and writes nothing."""
@@ -274,15 +258,9 @@ def test_an_auditor_posts_to_every_address_and_nothing_changes(rows):
     client, wrong, before = signed_in(roles.AUDITOR), [], fingerprint(ignore=LOOKING)
     form = {"reason": "because", "_form_submitted": "True", "post": "yes", "name": "x", "action": "delete_selected"}
     for few in batched(
-        [
-            path
-            for path in (address(route, rows) for route in ADMIN)
-            if path not in {"/admin/logout/", "/admin/password_change/"}
-        ]
+        [path for path in (address(route, rows) for route in ADMIN) if path not in {"/admin/logout/", "/admin/password_change/"}]
     ):
-        wrong += [
-            f"{path}: {answer.status_code}" for path in few if (answer := client.post(path, form)).status_code >= 500
-        ]
+        wrong += [f"{path}: {answer.status_code}" for path in few if (answer := client.post(path, form)).status_code >= 500]
         after = fingerprint(ignore=LOOKING)
         if places := changed(before, after):
             wrong.append(f"one of {few}: wrote to {places}")
@@ -313,7 +291,5 @@ def test_nobody_is_sent_away_after_signing_in(db):
         "javascript:alert(1)",
         "https:elsewhere.example",
     ):
-        answer = Client().post(
-            f"{SIGN_IN}?next={to}", {"login": "ann", "password": "correct horse battery", "next": to}
-        )
+        answer = Client().post(f"{SIGN_IN}?next={to}", {"login": "ann", "password": "correct horse battery", "next": to})
         assert answer.status_code == 302 and answer["Location"] == "/admin/", (to, answer["Location"])

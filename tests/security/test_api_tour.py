@@ -95,9 +95,7 @@ def routes() -> Iterator[tuple[str, Any]]:
 
 
 ENDPOINTS = [
-    (route, view)
-    for route, view in routes()
-    if isinstance(view, type) and issubclass(view, PayosAPIView) and view is not NotFoundView
+    (route, view) for route, view in routes() if isinstance(view, type) and issubclass(view, PayosAPIView) and view is not NotFoundView
 ]
 
 
@@ -155,9 +153,7 @@ def test_every_address_is_in_the_tour():
     assert set(plain) == set(OPEN), "an address outside the API's shell: say in OPEN who may open it"
     for method, route, _ in stops():
         assert ("<" not in route) or thing(route), f"{route}: say in CARRIES what its id names"
-        assert method == "get" or (method, route) in BODIES, (
-            f"{method} {route}: say in BODIES what its owner would send"
-        )
+        assert method == "get" or (method, route) in BODIES, f"{method} {route}: say in BODIES what its owner would send"
     known = {(method, route) for method, route, _ in stops()}
     assert not [entry for entry in BODIES if entry not in known], "the table names an address that is gone"
 
@@ -167,9 +163,7 @@ def wrong_keys(partner: Any) -> dict[str, tuple[str | None, str]]:
     with tenancy.tenant_scope(partner.pk, False):
         revoked, revoked_secret = services.api_key_create(partner=partner, livemode=False)
         services.api_key_revoke(key=revoked, reason="tour")
-        _, expired = services.api_key_create(
-            partner=partner, livemode=False, expires_at=clock.now() - timedelta(seconds=1)
-        )
+        _, expired = services.api_key_create(partner=partner, livemode=False, expires_at=clock.now() - timedelta(seconds=1))
         _, real = services.api_key_create(partner=partner, livemode=False)
     return {
         "none": (None, "authentication_required"),
@@ -391,9 +385,7 @@ def test_receivers_take_nothing_unproven(world, client, route):
             {},
             {"X-Signature": "sha256=" + "0" * 64, "X-Timestamp": "1", "X-Source-Id": "src_" + "0" * 26},
         ):
-            answer = client.generic(
-                method.upper(), route, b'{"amount": "1.00"}', content_type="application/json", headers=headers
-            )
+            answer = client.generic(method.upper(), route, b'{"amount": "1.00"}', content_type="application/json", headers=headers)
             assert answer.status_code in {401, 404, 405}, f"{method} {route}: {answer.status_code}"
     assert changed(before, fingerprint(ignore=FIGURES)) == []
 

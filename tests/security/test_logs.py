@@ -233,9 +233,7 @@ def test_a_fault_in_a_page_and_in_a_task(log, partner, monkeypatch, client):
     client.force_login(user)
     client.raise_request_exception = False
     answer = client.post("/admin/partners/partner/", {"password": password, "account_number": ACCOUNT})
-    assert (
-        answer.status_code == 500 and secret.encode() not in answer.content and ACCOUNT.encode() not in answer.content
-    )
+    assert answer.status_code == 500 and secret.encode() not in answer.content and ACCOUNT.encode() not in answer.content
     task = app.task(name="tests.breaks", bind=False)(breaks)
     task.apply(args=[ACCOUNT], kwargs={"token": secret})
     check(log, ACCOUNT, secret, password, least=3)

@@ -101,9 +101,7 @@ def test_a_name_is_only_a_name(api: Any, desk: Client, settings: Any, tmp_path: 
         "/admin/operations/case/",
     ):
         shown = desk.get(page, follow=True).content.decode()
-        assert (
-            "<script>alert" not in shown and "<img src=x" not in shown and "\u202e" not in shown and "49{%" not in shown
-        ), page
+        assert "<script>alert" not in shown and "<img src=x" not in shown and "\u202e" not in shown and "49{%" not in shown, page
 
 
 @pytest.mark.parametrize(
@@ -135,9 +133,7 @@ def archive(**files: bytes) -> bytes:
     return out.getvalue()
 
 
-def test_contents_that_lie_or_hurt_end_in_quarantine_with_a_case(
-    api: Any, desk: Client, settings: Any, tmp_path: Path
-) -> None:
+def test_contents_that_lie_or_hurt_end_in_quarantine_with_a_case(api: Any, desk: Client, settings: Any, tmp_path: Path) -> None:
     """A file that is not what it says, that unpacks without end or that a browser would run."""
     settings.RAW_STORE = tmp_path
     zeros = b"\0" * (64 << 20)
@@ -171,11 +167,7 @@ def test_contents_that_lie_or_hurt_end_in_quarantine_with_a_case(
             page = desk.get(f"/admin/ingestion/sourcefile/{_file(told['sha256']).pk}/change/")
             assert page.status_code == 200 and b"<script>alert" not in page.content, name
     with tenancy.platform_scope():
-        assert (
-            Case.objects.filter(kind="file_quarantined").count()
-            == SourceFile.objects.filter(state="quarantined").count()
-            >= 8
-        )
+        assert Case.objects.filter(kind="file_quarantined").count() == SourceFile.objects.filter(state="quarantined").count() >= 8
     assert not list(tmp_path.parent.glob("escape.csv"))
 
 
@@ -184,9 +176,7 @@ def _file(sha256: str) -> SourceFile:
         return SourceFile.objects.get(sha256=sha256)
 
 
-def test_nothing_that_was_uploaded_is_served_to_a_browser(
-    api: Any, desk: Client, settings: Any, tmp_path: Path
-) -> None:
+def test_nothing_that_was_uploaded_is_served_to_a_browser(api: Any, desk: Client, settings: Any, tmp_path: Path) -> None:
     """No address gives the bytes back, by its name, its hash or its id; every answer forbids sniffing."""
     settings.RAW_STORE = tmp_path
     told = upload(api, SVG, "picture.svg", "image/svg+xml").json()
@@ -203,8 +193,7 @@ def test_nothing_that_was_uploaded_is_served_to_a_browser(
     for path in ("/admin/", "/v1/me", "/v1/docs", "/accounts/login/"):
         answer = desk.get(path)
         assert (
-            answer.headers["X-Content-Type-Options"] == "nosniff"
-            and "default-src 'self'" in answer.headers["Content-Security-Policy"]
+            answer.headers["X-Content-Type-Options"] == "nosniff" and "default-src 'self'" in answer.headers["Content-Security-Policy"]
         ), path
 
 
@@ -239,10 +228,7 @@ FORMULAS = [
 
 def runs(cell: str) -> bool:
     """Whether a spreadsheet would evaluate it."""
-    return (
-        cell.strip(" \t\r\n\xa0\ufeff")[:1] in set("=+-@＝＋－＠")
-        and not cell.lstrip("-").replace(".", "", 1).isdigit()
-    )
+    return cell.strip(" \t\r\n\xa0\ufeff")[:1] in set("=+-@＝＋－＠") and not cell.lstrip("-").replace(".", "", 1).isdigit()
 
 
 @pytest.mark.parametrize("text", FORMULAS)
@@ -311,12 +297,7 @@ def test_hostile_text_of_a_partner_is_text_in_the_console(api: Any, partner: Any
 
     rail()
     bad = '<script>alert("x")</script>'
-    assert (
-        api.post(
-            "/v1/webhooks", {"url": "http://127.0.0.1:49151/h", "event_types": ["*"], "description": bad}
-        ).status_code
-        == 201
-    )
+    assert api.post("/v1/webhooks", {"url": "http://127.0.0.1:49151/h", "event_types": ["*"], "description": bad}).status_code == 201
     from tests.settlement.conftest import fund
 
     fund(partner, 10_000)

@@ -101,15 +101,11 @@ def furnish(partner: Partner, livemode: bool, mark: str) -> Belongings:
         )
         (single,) = settlement.accept(partner=partner, livemode=livemode, items=items)
         (_, waiting) = (
-            settlement.accept_batch(
-                partner=partner, livemode=livemode, items=[order(reference=f"BAT-{mark}")], name=f"Batch {mark}"
-            ),
+            settlement.accept_batch(partner=partner, livemode=livemode, items=[order(reference=f"BAT-{mark}")], name=f"Batch {mark}"),
             settlement.accept(
                 partner=partner,
                 livemode=livemode,
-                items=settlement.check_items(
-                    partner=partner, livemode=livemode, items=[order(reference=f"WAIT-{mark}")]
-                ),
+                items=settlement.check_items(partner=partner, livemode=livemode, items=[order(reference=f"WAIT-{mark}")]),
             ),
         )
     _settle(by, [single])
@@ -126,9 +122,7 @@ def furnish(partner: Partner, livemode: bool, mark: str) -> Belongings:
     content = STATEMENT % (clock.now().date().isoformat().encode(), f"LINE-{mark}".encode(), f"ID{mark}".encode())
     row = f"{clock.now().date().isoformat()},-10.00,USD,{single.public_id},Paid,ID{mark},67.00\n".encode()
     with tenancy.platform_scope():
-        file, _ = ingestion.receive_file(
-            content=io.BytesIO(content + row), name=f"{mark}.csv", partner_id=partner.pk, livemode=livemode
-        )
+        file, _ = ingestion.receive_file(content=io.BytesIO(content + row), name=f"{mark}.csv", partner_id=partner.pk, livemode=livemode)
         file = ingestion.process_file(file=file)
         assert file.state == "processed", file.facts
         reconciliation.run_account(account=account)
@@ -167,10 +161,7 @@ def _settle(by: Rail, transfers: list[Transfer]) -> None:
     claim(by, 100)
     wanted = [transfer.pk for transfer in transfers]
     with tenancy.platform_scope():
-        answers = [
-            (row.transfer_id, row.reference, base.Answer(base.SETTLED))
-            for row in Submission.objects.filter(transfer__in=wanted)
-        ]
+        answers = [(row.transfer_id, row.reference, base.Answer(base.SETTLED)) for row in Submission.objects.filter(transfer__in=wanted)]
     settlement.apply(rail=by, answers=answers)
 
 
@@ -184,8 +175,7 @@ def fingerprint(ignore: tuple[str, ...] = ()) -> dict[str, tuple[int, int]]:
         tables = [name for (name,) in cursor.fetchall() if name not in ignore]
         cursor.execute(
             " UNION ALL ".join(
-                f"SELECT '{name}', count(*), coalesce(sum(hashtextextended(t::text, 0)::numeric), 0) FROM \"{name}\" t"
-                for name in tables
+                f"SELECT '{name}', count(*), coalesce(sum(hashtextextended(t::text, 0)::numeric), 0) FROM \"{name}\" t" for name in tables
             )
         )
         return {name: (count, int(mark)) for name, count, mark in cursor.fetchall()}

@@ -28,8 +28,25 @@ class Bank:
             self.port = probe.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "sandbox", "--port", str(self.port), "--data", str(folder), "--settlement-seconds", "0.05", "--seed", "7", "--parent", str(os.getpid()), *options],
-            cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            [
+                sys.executable,
+                "-m",
+                "sandbox",
+                "--port",
+                str(self.port),
+                "--data",
+                str(folder),
+                "--settlement-seconds",
+                "0.05",
+                "--seed",
+                "7",
+                "--parent",
+                str(os.getpid()),
+                *options,
+            ],
+            cwd=ROOT,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         deadline = time.monotonic() + 20
         while True:
@@ -43,7 +60,9 @@ class Bank:
 
     def call(self, method: str, path: str, body: object = None) -> dict:
         request = urllib.request.Request(
-            self.url + path, None if body is None else json.dumps(body).encode(), method=method,
+            self.url + path,
+            None if body is None else json.dumps(body).encode(),
+            method=method,
             headers={"Authorization": "Bearer sandbox-key", "Content-Type": "application/json"},
         )
         with urllib.request.urlopen(request, timeout=10) as answer:
@@ -77,8 +96,13 @@ def bank(sandbox_process):
 def rail(db, bank):
     with tenancy.platform_scope():
         rail = Rail.objects.create(
-            code="sandbox", name="Sandbox", adapter="sandbox", currencies=["USD", "MXN"], destination_types=["us_bank", "clabe"],
-            config={"url": bank.url, "webhook_secret": "sandbox-secret", "timeout": 2, "not_found_is_final_after": 2, "send_within": 2}, speed_minutes=5,
+            code="sandbox",
+            name="Sandbox",
+            adapter="sandbox",
+            currencies=["USD", "MXN"],
+            destination_types=["us_bank", "clabe"],
+            config={"url": bank.url, "webhook_secret": "sandbox-secret", "timeout": 2, "not_found_is_final_after": 2, "send_within": 2},
+            speed_minutes=5,
         )
         WindowRule.objects.create(rail=rail, frequency="continuous")
     return rail
@@ -102,7 +126,14 @@ def fund(partner, amount, currency="USD"):
 
 def order(amount="10.00", account="123456789", **fields):
     return {
-        "amount": amount, "currency": "USD",
-        "destination": {"type": "us_bank", "routing_number": "021000021", "account_number": account, "account_type": "checking", "holder_name": "Jane Doe"},
+        "amount": amount,
+        "currency": "USD",
+        "destination": {
+            "type": "us_bank",
+            "routing_number": "021000021",
+            "account_number": account,
+            "account_type": "checking",
+            "holder_name": "Jane Doe",
+        },
         **fields,
     }

@@ -48,8 +48,17 @@ def ach(db, files_bank):
 def make_rail(config, credentials=""):
     with tenancy.platform_scope():
         rail = Rail.objects.create(
-            code="ach", name="ACH", adapter="ach", currencies=["USD"], destination_types=["us_bank"], config=config, credentials=credentials,
-            calendar="US_FED", timezone="America/New_York", settle_business_days=1, speed_minutes=0,
+            code="ach",
+            name="ACH",
+            adapter="ach",
+            currencies=["USD"],
+            destination_types=["us_bank"],
+            config=config,
+            credentials=credentials,
+            calendar="US_FED",
+            timezone="America/New_York",
+            settle_business_days=1,
+            speed_minutes=0,
         )
         WindowRule.objects.create(rail=rail, frequency="times", times=["10:00"], timezone="America/New_York", calendar="US_FED")
     return rail
@@ -223,7 +232,11 @@ def test_one_item_that_no_file_can_carry_fails_alone(api, funded, ach, files_ban
     fund(funded, 10**11)
     accept(api, order(reference="fine"), order(reference="too much", amount="100000000.00"), order(reference="fine too"))
     with tenancy.platform_scope():
-        assert dict(Transfer.objects.values_list("reference", "state")) == {"fine": "submitted", "too much": "failed", "fine too": "submitted"}
+        assert dict(Transfer.objects.values_list("reference", "state")) == {
+            "fine": "submitted",
+            "too much": "failed",
+            "fine too": "submitted",
+        }
     settle()
     assert available(funded).posted_minor == available(funded).available_minor == 10**11 + 9_998_000
     with tenancy.platform_scope():

@@ -32,7 +32,14 @@ def doubt(bank: Any, rail: Any, funded: Any) -> Case:
         Submission.objects.update(asked=8, outcome="unknown", ask_at=clock.now() + timedelta(hours=6))
         from operations.services import open_case
 
-        case = open_case(kind="transfer_unknown", cause_key=f"transfer_unknown:{transfer.pk}", title="Nobody knows", subject=transfer, partner_id=transfer.partner_id, rail="sandbox")
+        case = open_case(
+            kind="transfer_unknown",
+            cause_key=f"transfer_unknown:{transfer.pk}",
+            title="Nobody knows",
+            subject=transfer,
+            partner_id=transfer.partner_id,
+            rail="sandbox",
+        )
     bank.faults()
     return case
 

@@ -22,7 +22,12 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def message(url, body, *, secret="sandbox-secret", name=None, at=None, rail="sandbox"):
     name, at, text = name or f"msg_{uuid.uuid4().hex}", at or datetime.now(UTC), json.dumps(body)
     signature = Webhook(callbacks._key(secret)).sign(name, at, text)
-    headers = {"webhook-id": name, "webhook-timestamp": str(int(at.timestamp())), "webhook-signature": signature, "content-type": "application/json"}
+    headers = {
+        "webhook-id": name,
+        "webhook-timestamp": str(int(at.timestamp())),
+        "webhook-signature": signature,
+        "content-type": "application/json",
+    }
     return httpx.post(f"{url}/hooks/rails/{rail}", content=text, headers=headers, timeout=10, trust_env=False)
 
 
@@ -64,7 +69,17 @@ def test_what_does_not_verify_changes_nothing(live_server, sent):
     assert state() == "submitted"
 
 
-@pytest.mark.parametrize("body", [[], "text", {"data": []}, {"data": {"reference": 7}}, {"data": {"reference": "trf_nonsense", "status": "settled"}}, {"data": {"reference": str(uuid.uuid4())}}])
+@pytest.mark.parametrize(
+    "body",
+    [
+        [],
+        "text",
+        {"data": []},
+        {"data": {"reference": 7}},
+        {"data": {"reference": "trf_nonsense", "status": "settled"}},
+        {"data": {"reference": str(uuid.uuid4())}},
+    ],
+)
 def test_nonsense_that_is_signed_is_kept_and_does_nothing(live_server, sent, body):
     assert message(live_server.url, body).status_code in {200, 202}
     assert state() == "submitted"

@@ -18,7 +18,9 @@ def test_nothing_is_sent_twice_lost_or_stuck_under_fire(tmp_path):
     environment = {k: v for k, v in os.environ.items() if k not in unwanted} | {"PAYOS_HOME": str(tmp_path / "home")}
 
     def manage(*arguments):
-        return subprocess.run([sys.executable, "manage.py", *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600)
+        return subprocess.run(
+            [sys.executable, "manage.py", *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600
+        )
 
     made = manage("migrate")
     assert made.returncode == 0, made.stderr[-2000:]

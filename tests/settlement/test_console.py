@@ -77,7 +77,10 @@ def test_every_page_answers_and_shows_no_account_number_and_no_secret(boss, sent
         rail.save()
         went, waits = sent
         keys = {
-            "rail": rail.pk, "windowrule": WindowRule.objects.get().pk, "transfer": waits.pk, "settlementwindow": SettlementWindow.objects.get().pk,
+            "rail": rail.pk,
+            "windowrule": WindowRule.objects.get().pk,
+            "transfer": waits.pk,
+            "settlementwindow": SettlementWindow.objects.get().pk,
             "settlementbatch": went.settlement_batch_id,
         }
     for model in ("rail", "windowrule", "transfer", "transferbatch", "settlementbatch", "settlementwindow", "achfile"):
@@ -88,7 +91,9 @@ def test_every_page_answers_and_shows_no_account_number_and_no_secret(boss, sent
             answer = boss.get(address)
             assert answer.status_code == 200, address
             text = answer.content.decode()
-            assert "555666777888" not in text and "whisper-it" not in text and "sandbox-key" not in text and "sandbox-secret" not in text, address
+            assert "555666777888" not in text and "whisper-it" not in text and "sandbox-key" not in text and "sandbox-secret" not in text, (
+                address
+            )
     shown = boss.get(reverse("admin:settlement_transfer_change", args=[went.pk])).content.decode()
     assert went.public_id in shown and "reliability" in shown.lower() and "…" in shown or "*" in shown
 
@@ -160,12 +165,20 @@ def test_limits_are_written_as_amounts_and_kept_to_the_cent(boss, rail):
     def send(**changes):
         return boss.post(address, filled(boss.get(address).context["adminform"].form, **changes))
 
-    assert send(currencies="USD, USDC, JPY", minimum="1.50", maximum="1,000,000.00", daily_limit="2500000.05", cost_fixed="0.25").status_code == 302
+    assert (
+        send(currencies="USD, USDC, JPY", minimum="1.50", maximum="1,000,000.00", daily_limit="2500000.05", cost_fixed="0.25").status_code
+        == 302
+    )
     with tenancy.platform_scope():
         kept = Rail.objects.get()
     assert (kept.minimum_minor, kept.maximum_minor, kept.daily_limit_minor, kept.cost_fixed_minor) == (150, 100_000_000, 250_000_005, 25)
     form = boss.get(address).context["adminform"].form
-    assert [form[name].value() for name in ("minimum", "maximum", "daily_limit", "cost_fixed")] == ["1.50", "1000000.00", "2500000.05", "0.25"]
+    assert [form[name].value() for name in ("minimum", "maximum", "daily_limit", "cost_fixed")] == [
+        "1.50",
+        "1000000.00",
+        "2500000.05",
+        "0.25",
+    ]
     assert "0.000150 USDC" in form.fields["minimum"].help_text and "¥150" in form.fields["minimum"].help_text
     assert send(maximum="", daily_limit="").status_code == 302
     with tenancy.platform_scope():
@@ -183,14 +196,26 @@ def test_limits_are_written_as_amounts_and_kept_to_the_cent(boss, rail):
 
 def test_settings_of_a_rail_keep_their_kind(boss, rail):
     address = reverse("admin:settlement_rail_change", args=[rail.pk])
-    wanted = {"url": "https://bank.example", "timeout": 10, "nets": True, "ask_seconds": [1, 2.5], "code": "007", "account": "12345", "word": "yes"}
+    wanted = {
+        "url": "https://bank.example",
+        "timeout": 10,
+        "nets": True,
+        "ask_seconds": [1, 2.5],
+        "code": "007",
+        "account": "12345",
+        "word": "yes",
+    }
     with tenancy.platform_scope():
         Rail.objects.update(config=wanted)
     assert boss.post(address, filled(boss.get(address).context["adminform"].form)).status_code == 302
     with tenancy.platform_scope():
         assert Rail.objects.get().config == wanted
     form = filled(boss.get(address).context["adminform"].form)
-    for extra, said in [({"config-9-name": "alone"}, "the value is missing"), ({"config-9-name": "url", "config-9-value": "x"}, "Given twice: url"), ({"config-9-name": "company", "config-9-value": "{name"}, "company: the value begins like JSON")]:
+    for extra, said in [
+        ({"config-9-name": "alone"}, "the value is missing"),
+        ({"config-9-name": "url", "config-9-value": "x"}, "Given twice: url"),
+        ({"config-9-name": "company", "config-9-value": "{name"}, "company: the value begins like JSON"),
+    ]:
         answer = boss.post(address, form | extra)
         assert answer.status_code == 200 and said in str(answer.context["adminform"].form.errors["config"])
 
@@ -238,7 +263,9 @@ def test_rules_come_in_and_go_out_as_the_same_json(boss, rail, partner):
 def test_the_preview_follows_the_form(boss, rail):
     address = reverse("admin:settlement_windowrule_preview")
     with clock.frozen(datetime(2026, 7, 2, 12, tzinfo=UTC)):
-        shown = boss.get(address, {"frequency": "times", "times": "10:00", "timezone": "America/New_York", "calendar": "US_FED"}).content.decode()
+        shown = boss.get(
+            address, {"frequency": "times", "times": "10:00", "timezone": "America/New_York", "calendar": "US_FED"}
+        ).content.decode()
     assert "2026-07-02 10:00" in shown and "2026-07-03 10:00" in shown  # the 4th is a Saturday: Reserve Banks open on Friday
     assert "2026-07-04" not in shown and shown.count("<tr") == 11
     assert "no time of day" in boss.get(address, {"frequency": "times", "times": "<b>"}).content.decode()

@@ -83,7 +83,9 @@ def test_a_good_file_is_read_as_people_write_it(api, rail, funded, delimiter):
     assert made.status_code == 201 and made.json()["count"] == 12, made.content
     assert made.json()["amounts_minor"] == {"USD": 1500}
     again = upload(api, raw.replace(b"1.25", b" 1.25 "))
-    assert again.json()["code"] == "batch_repeated" and again.json()["batch"] == made.json()["id"], "the same list, written with other blanks"
+    assert again.json()["code"] == "batch_repeated" and again.json()["batch"] == made.json()["id"], (
+        "the same list, written with other blanks"
+    )
 
 
 @pytest.mark.parametrize(
@@ -138,10 +140,18 @@ def multipart(api, parts, key):
     """As a client sends it: with a boundary of its own for every try."""
     mark = f"----{random.SystemRandom().getrandbits(64):x}"
     body = b"".join(
-        f'--{mark}\r\nContent-Disposition: form-data; name="{name}"{f"; filename={chr(34)}{filename}{chr(34)}" if filename else ""}\r\n\r\n'.encode() + raw + b"\r\n"
+        f'--{mark}\r\nContent-Disposition: form-data; name="{name}"{f"; filename={chr(34)}{filename}{chr(34)}" if filename else ""}\r\n\r\n'.encode()
+        + raw
+        + b"\r\n"
         for name, filename, raw in parts
     )
-    return api.generic("POST", "/v1/transfers/batch", body + f"--{mark}--\r\n".encode(), f"multipart/form-data; boundary={mark}", headers={"Idempotency-Key": key})
+    return api.generic(
+        "POST",
+        "/v1/transfers/batch",
+        body + f"--{mark}--\r\n".encode(),
+        f"multipart/form-data; boundary={mark}",
+        headers={"Idempotency-Key": key},
+    )
 
 
 def test_the_same_upload_again_under_its_key_is_the_same_answer(api, rail, funded):
@@ -150,7 +160,11 @@ def test_the_same_upload_again_under_its_key_is_the_same_answer(api, rail, funde
     again = multipart(api, [("name", "", b"May"), ("file", "a.csv", raw)], "upload-1")
     assert first.status_code == again.status_code == 201, again.content
     assert again.json() == first.json() and again.headers["Idempotent-Replayed"] == "true"
-    for other in ([("file", "a.csv", raw + b"\n"), ("name", "", b"May")], [("file", "a.csv", raw), ("name", "", b"June")], [("file", "b.csv", raw), ("name", "", b"May")]):
+    for other in (
+        [("file", "a.csv", raw + b"\n"), ("name", "", b"May")],
+        [("file", "a.csv", raw), ("name", "", b"June")],
+        [("file", "b.csv", raw), ("name", "", b"May")],
+    ):
         assert multipart(api, other, "upload-1").json()["code"] == "idempotency_key_reused"
 
 

@@ -75,7 +75,11 @@ def test_what_came_back_nets_the_next_batch_of_the_same_partner_and_currency_onc
     assert (mine.amount_minor, mine.returned_count, mine.returned_minor, mine.net_minor) == (4000, 1, 1000, 3000)
     assert (theirs.returned_count, theirs.net_minor) == (0, 500)
     with tenancy.platform_scope():
-        told = OutboxEvent.objects.filter(event_type="settlement.window_closed", partner_id=partner.pk).latest("seq").payload["settlement_batch"]
+        told = (
+            OutboxEvent.objects.filter(event_type="settlement.window_closed", partner_id=partner.pk)
+            .latest("seq")
+            .payload["settlement_batch"]
+        )
         assert (told["amount_minor"], told["returned_minor"], told["net_minor"]) == (4000, 1000, 3000)
         assert {s.netted_in_id for s in Submission.objects.filter(transfer__in=of_ten)} == {mine.pk}
     accepted(partner, "1.00")

@@ -78,12 +78,17 @@ def test_a_rail_that_only_gets_cheaper_is_never_dropped(rails, asked, less):
     better = [replace(r, cost_fixed_minor=max(0, r.cost_fixed_minor - less)) if r.code == decision.rail else r for r in rails]
     worse = cost(next(r for r in better if r.code == decision.rail), asked.amount_minor)
     assert worse <= decision.chosen["cost_minor"]
-    if max((cost(r, asked.amount_minor) for r in rails if r.code in decision.candidates and r.code != decision.rail), default=0) >= decision.chosen["cost_minor"]:
+    if (
+        max((cost(r, asked.amount_minor) for r in rails if r.code in decision.candidates and r.code != decision.rail), default=0)
+        >= decision.chosen["cost_minor"]
+    ):
         assert route(better, asked).rail == decision.rail
 
 
 def test_equal_rails_share_by_their_weights_and_the_same_transfer_falls_the_same_way():
-    rails = [RailView(code, frozenset(["USD"]), frozenset(["us_bank"]), load_share=share) for code, share in (("a", 100), ("b", 100), ("c", 0))]
+    rails = [
+        RailView(code, frozenset(["USD"]), frozenset(["us_bank"]), load_share=share) for code, share in (("a", 100), ("b", 100), ("c", 0))
+    ]
     picks = [route(rails, Wanted(f"t{n}", 1000, "USD", "us_bank")).rail for n in range(2000)]
     assert picks == [route(rails, Wanted(f"t{n}", 1000, "USD", "us_bank")).rail for n in range(2000)]
     assert 850 < picks.count("a") < 1150 and picks.count("c") == 0

@@ -61,7 +61,9 @@ def test_bulk_sql_can_make_declared_changes_only(made, was):
             assert cursor.rowcount == 1, "to stay is no change"
 
 
-@pytest.mark.parametrize(("was", "now"), [("settled", "submitted"), ("cancelled", "settled"), ("failed", "settled"), ("returned", "submitted")])
+@pytest.mark.parametrize(
+    ("was", "now"), [("settled", "submitted"), ("cancelled", "settled"), ("failed", "settled"), ("returned", "submitted")]
+)
 def test_what_a_rail_says_goes_through_the_declared_transitions(made, was, now):
     made.__dict__["state"] = was
     with pytest.raises(TransitionNotAllowed):

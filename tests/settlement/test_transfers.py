@@ -223,7 +223,13 @@ def test_what_is_told_of_an_accepted_list_is_what_the_api_shows(api, rail, funde
 def test_transfers_decided_alike_share_the_reasons_and_each_can_tell_them(api, rail, funded):
     with tenancy.platform_scope():
         dear = Rail.objects.create(
-            code="dear", name="Dear", adapter="sandbox", currencies=["USD"], destination_types=["us_bank"], cost_basis_points=100, config={"url": "http://127.0.0.1:9"},
+            code="dear",
+            name="Dear",
+            adapter="sandbox",
+            currencies=["USD"],
+            destination_types=["us_bank"],
+            cost_basis_points=100,
+            config={"url": "http://127.0.0.1:9"},
         )
         WindowRule.objects.create(rail=dear, frequency="continuous")
     items = [order(amount=amount, reference=f"{n}") for n, amount in enumerate(["10.00", "10.00", "20.00", "10.00"])]

@@ -154,8 +154,15 @@ def test_a_rule_that_makes_no_sense_is_refused(config):
 
 times = st.lists(st.builds(lambda h, m: f"{h:02}:{m:02}", st.integers(0, 23), st.integers(0, 59)), min_size=1, max_size=6, unique=True)
 rules = st.one_of(
-    st.builds(lambda zone, t, cal: Rule("times", zone, tuple(t), calendar=cal), st.sampled_from(list(ZONES)), times, st.sampled_from(list(CODES))),
-    st.builds(lambda zone, a, b: Rule("hourly", zone, (), min(a, b), max(a, b)), st.sampled_from(list(ZONES)), st.integers(0, 23), st.integers(0, 23)),
+    st.builds(
+        lambda zone, t, cal: Rule("times", zone, tuple(t), calendar=cal), st.sampled_from(list(ZONES)), times, st.sampled_from(list(CODES))
+    ),
+    st.builds(
+        lambda zone, a, b: Rule("hourly", zone, (), min(a, b), max(a, b)),
+        st.sampled_from(list(ZONES)),
+        st.integers(0, 23),
+        st.integers(0, 23),
+    ),
 )
 instants = st.datetimes(min_value=datetime(2017, 1, 1), max_value=datetime(2030, 12, 31)).map(lambda d: d.replace(tzinfo=UTC))
 

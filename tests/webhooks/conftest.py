@@ -36,7 +36,9 @@ def register(partner: Any, url: str, event_types: tuple[str, ...] = ("*",), **va
     return endpoint
 
 
-def publish(partner: Any, *, count: int = 1, event_type: str = "transfer.settled", subject: str | None = None, livemode: bool = False) -> list[Any]:
+def publish(
+    partner: Any, *, count: int = 1, event_type: str = "transfer.settled", subject: str | None = None, livemode: bool = False
+) -> list[Any]:
     """Events as an app would publish them, handed on by the relay."""
     with tenancy.platform_scope(), transaction.atomic():
         found = [

@@ -44,7 +44,13 @@ def text(answer) -> str:
 
 def test_register_change_rotate_and_remove(administrator, partner, receiver):
     address = reverse("admin:webhooks_endpoint_new_endpoint")
-    fields = {"partner": str(partner.pk), "mode": "test", "url": receiver.url("/ok"), "event_types": "transfer.* payment.*", "description": ""}
+    fields = {
+        "partner": str(partner.pk),
+        "mode": "test",
+        "url": receiver.url("/ok"),
+        "event_types": "transfer.* payment.*",
+        "description": "",
+    }
     refused = administrator.post(address, dialog(**fields | {"event_types": "no.such", "url": "ftp://x"}))
     assert "no event type is like" in text(refused) and not Endpoint.objects.exists()
     shown = administrator.post(address, dialog(**fields))
@@ -52,7 +58,10 @@ def test_register_change_rotate_and_remove(administrator, partner, receiver):
     assert endpoint.secret in text(shown) and endpoint.event_types == ["transfer.*", "payment.*"]
     page = reverse("admin:webhooks_endpoint_change", args=[endpoint.pk])
     assert endpoint.secret not in text(administrator.get(page))
-    administrator.post(reverse("admin:webhooks_endpoint_change_endpoint", args=[endpoint.pk]), dialog(url=receiver.url("/ok"), event_types="*", description="all"))
+    administrator.post(
+        reverse("admin:webhooks_endpoint_change_endpoint", args=[endpoint.pk]),
+        dialog(url=receiver.url("/ok"), event_types="*", description="all"),
+    )
     rotated = administrator.post(reverse("admin:webhooks_endpoint_rotate", args=[endpoint.pk]), dialog(reason="leaked"))
     old = endpoint.secret
     endpoint.refresh_from_db()
@@ -71,7 +80,14 @@ def test_health_is_on_the_list_and_the_log_is_searchable(administrator, partner,
     assert "100.0 %" in page and "0.0 %" in page and "it answered 500" in page
     log = reverse("admin:webhooks_delivery_changelist")
     row = Delivery.objects.get(endpoint=bad, event_id=event)
-    for term, hits in ((ids.encode("evt", event), 2), (good.public_id, 3), (row.subject, 2), ("transfer.settled", 6), (row.public_id, 1), ("evt_x", 0)):
+    for term, hits in (
+        (ids.encode("evt", event), 2),
+        (good.public_id, 3),
+        (row.subject, 2),
+        ("transfer.settled", 6),
+        (row.public_id, 1),
+        ("evt_x", 0),
+    ):
         assert administrator.get(log, {"q": term}).context["cl"].result_count == hits, term
     assert administrator.get(log, {"state__exact": "retrying"}).context["cl"].result_count == 3
     detail = text(administrator.get(reverse("admin:webhooks_delivery_change", args=[row.pk])))
@@ -90,7 +106,9 @@ def test_replay_and_enable_from_the_console(administrator, partner, receiver):
     administrator.post(reverse("admin:webhooks_delivery_send_again", args=[row.pk]), dialog(reason="asked for"))
     row.refresh_from_db()
     assert row.state == DeliveryState.PENDING
-    administrator.post(reverse("admin:webhooks_endpoint_replay", args=[endpoint.pk]), dialog(reason="asked", status="delivered", hours="24"))
+    administrator.post(
+        reverse("admin:webhooks_endpoint_replay", args=[endpoint.pk]), dialog(reason="asked", status="delivered", hours="24")
+    )
     assert Delivery.objects.filter(state=DeliveryState.PENDING).count() == 2
     services.endpoint_disable(endpoint_id=endpoint.pk)
     publish(partner)
@@ -106,7 +124,11 @@ def test_the_debug_page_sends_shows_and_verifies(administrator, partner, receive
         assert f"<summary>{language}</summary>" in shown
     sent = text(administrator.post(f"{page}send/", {"event_type": "payment.reversed"}))
     (request,) = receiver.requests
-    assert "It answered 200" in sent and "curl --request POST" in sent and request.headers["webhook-signature"] in sent.replace("&#x27;", "'").replace("&#43;", "+")
+    assert (
+        "It answered 200" in sent
+        and "curl --request POST" in sent
+        and request.headers["webhook-signature"] in sent.replace("&#x27;", "'").replace("&#43;", "+")
+    )
     assert endpoint.secret not in sent
     pasted = {
         "webhook_id": request.id, "timestamp": request.headers["webhook-timestamp"],
@@ -117,7 +139,9 @@ def test_the_debug_page_sends_shows_and_verifies(administrator, partner, receive
     assert "The signature is wrong." in wrong and "parsed and written again" in wrong
     assert administrator.get(f"{page}send/").status_code == 405, "nothing is sent by looking"
     failed = register(partner, receiver.url("/status/503"))
-    assert "it answered 503" in text(administrator.post(reverse("admin:webhooks_endpoint_debug_send", args=[failed.pk]), {"event_type": "webhook.test"}))
+    assert "it answered 503" in text(
+        administrator.post(reverse("admin:webhooks_endpoint_debug_send", args=[failed.pk]), {"event_type": "webhook.test"})
+    )
 
 
 def test_an_auditor_looks_and_sends_nothing(administrator, partner, receiver):

@@ -99,7 +99,11 @@ def test_every_kind_of_failure_is_retried_then_dead_and_a_case(partner, receiver
     make_due()
     assert deliver() == 0, "a dead delivery is not sent again by itself"
     with tenancy.platform_scope():
-        assert {attempt.error_code for attempt in Attempt.objects.all()} <= {code, "reset", "protocol"} if code in {"reset", "protocol"} else {code}
+        assert (
+            {attempt.error_code for attempt in Attempt.objects.all()} <= {code, "reset", "protocol"}
+            if code in {"reset", "protocol"}
+            else {code}
+        )
         assert [attempt.number for attempt in Attempt.objects.order_by("id")] == [1, 2, 3, 4, 5]
         case = Case.objects.get(kind="webhook_dead")
     assert case.partner_id == partner.pk

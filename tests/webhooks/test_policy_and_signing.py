@@ -67,8 +67,17 @@ def test_a_pasted_signature_is_explained():
     assert explain(signature=signing.sign(old, "evt_1", 1000, body))[1][0].endswith("which is being rotated out.")
     late, remarks = explain(now=5000)
     assert late and "4000 seconds old" in remarks[1]
-    assert explain(body=b'{"a":1}\n')[1] == ["The body has white space around it: verify the bytes as they came in, before anything parses them."]
-    for changes in ({"body": b'{"a": 1}'}, {"webhook_id": "evt_2"}, {"timestamp": "1001"}, {"signature": "v1,abc"}, {"signature": "x"}, {"timestamp": "now"}):
+    assert explain(body=b'{"a":1}\n')[1] == [
+        "The body has white space around it: verify the bytes as they came in, before anything parses them."
+    ]
+    for changes in (
+        {"body": b'{"a": 1}'},
+        {"webhook_id": "evt_2"},
+        {"timestamp": "1001"},
+        {"signature": "v1,abc"},
+        {"signature": "x"},
+        {"timestamp": "now"},
+    ):
         valid, remarks = explain(**changes)
         assert not valid and remarks, changes
 

@@ -47,7 +47,14 @@ def test_a_range_or_a_state_is_replayed(api, partner, receiver):
     assert api.post(path, {"since": past}).json()["replayed"] == 4
     deliver()
     assert len(receiver.requests) == 8
-    for wrong in ({}, {"status": "pending"}, {"since": "soon"}, {"since": past, "until": past}, {"delivery_id": "dlv_x", "status": "dead"}, {"colour": 1}):
+    for wrong in (
+        {},
+        {"status": "pending"},
+        {"since": "soon"},
+        {"since": past, "until": past},
+        {"delivery_id": "dlv_x", "status": "dead"},
+        {"colour": 1},
+    ):
         assert api.post(path, wrong).status_code in {400, 404}, wrong
 
 

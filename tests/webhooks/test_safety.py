@@ -36,7 +36,9 @@ def test_private_and_metadata_addresses_are_refused(host, settings):
         addresses.check_url(f"https://{host}/hook", livemode=True)
 
 
-@pytest.mark.parametrize("host", ["169.254.169.254", "[fe80::1]", "[fd00:ec2::254]", "168.63.129.16", "0.0.0.0", "224.0.0.1", "[::ffff:169.254.169.254]"])
+@pytest.mark.parametrize(
+    "host", ["169.254.169.254", "[fe80::1]", "[fd00:ec2::254]", "168.63.129.16", "0.0.0.0", "224.0.0.1", "[::ffff:169.254.169.254]"]
+)
 def test_metadata_and_link_local_addresses_are_refused_even_where_private_ones_are_allowed(host, settings):
     settings.WEBHOOKS_ALLOW_PRIVATE = True
     with pytest.raises(Refused):
@@ -164,7 +166,12 @@ def certificate(tmp_path, *, names: list[str], expired: bool = False):
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(
     ("names", "expired", "trusted", "succeeded"),
-    [(["127.0.0.1"], False, True, True), (["127.0.0.1"], False, False, False), (["other.example"], False, True, False), (["127.0.0.1"], True, True, False)],
+    [
+        (["127.0.0.1"], False, True, True),
+        (["127.0.0.1"], False, False, False),
+        (["other.example"], False, True, False),
+        (["127.0.0.1"], True, True, False),
+    ],
     ids=["good", "self-signed", "another name", "expired"],
 )
 def test_tls_is_verified(partner, tmp_path, names, expired, trusted, succeeded):
@@ -181,7 +188,10 @@ def test_tls_is_verified(partner, tmp_path, names, expired, trusted, succeeded):
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("headers", [{"Webhook-Id": "x"}, {"Content-Length": "3"}, {"X y": "1"}, {"X": "a\r\nB: c"}, {"X": ""}, {"X": "é"}, {"X": "1", "x": "2"}, "X: 1"])
+@pytest.mark.parametrize(
+    "headers",
+    [{"Webhook-Id": "x"}, {"Content-Length": "3"}, {"X y": "1"}, {"X": "a\r\nB: c"}, {"X": ""}, {"X": "é"}, {"X": "1", "x": "2"}, "X: 1"],
+)
 def test_headers_that_would_change_the_request_are_refused(partner, headers, platform):
     from webhooks import services
 

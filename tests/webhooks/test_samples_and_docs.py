@@ -47,7 +47,11 @@ def test_the_node_sample(given, right, tmp_path):
         "try { console.log(verify(secret, JSON.parse(headers), Buffer.from(body, 'utf8')).event_id); } catch { console.log('refused'); }\n"
     )
     run = subprocess.run(
-        [node, str(tmp_path / "run.mjs"), SECRET, json.dumps(given()), BODY.decode()], capture_output=True, text=True, timeout=60, check=True
+        [node, str(tmp_path / "run.mjs"), SECRET, json.dumps(given()), BODY.decode()],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
     )
     assert run.stdout.strip() == ("evt_1" if right else "refused")
 
@@ -120,7 +124,9 @@ def test_curl_survives_every_body(tmp_path):
     fake.chmod(0o755)
     body = """{"a": "it's; $(touch broken) `touch broken` \\" \n é"}"""
     line = samples.as_curl("https://example.com/x?a=1&b=2", {"x-name": "a'b"}, body)
-    run = subprocess.run(["/bin/sh", "-c", line], env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, cwd=tmp_path, capture_output=True, text=True, check=True)
+    run = subprocess.run(
+        ["/bin/sh", "-c", line], env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, cwd=tmp_path, capture_output=True, text=True, check=True
+    )
     assert json.loads(run.stdout) == ["--request", "POST", "https://example.com/x?a=1&b=2", "--header", "x-name: a'b", "--data-raw", body]
     assert not (tmp_path / "broken").exists()
 

@@ -4,14 +4,18 @@ from django.db import migrations
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('webhooks', '0002_functions'),
+        ("webhooks", "0002_functions"),
     ]
 
     operations = [
         migrations.AlterModelOptions(
-            name='delivery',
-            options={'ordering': ['-id'], 'permissions': [('work_delivery', 'Can replay deliveries, and enable and test endpoints')], 'verbose_name': 'delivery', 'verbose_name_plural': 'deliveries'},
+            name="delivery",
+            options={
+                "ordering": ["-id"],
+                "permissions": [("work_delivery", "Can replay deliveries, and enable and test endpoints")],
+                "verbose_name": "delivery",
+                "verbose_name_plural": "deliveries",
+            },
         ),
     ]

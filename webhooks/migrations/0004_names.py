@@ -4,20 +4,19 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('webhooks', '0003_work_permission'),
+        ("webhooks", "0003_work_permission"),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name='endpoint',
-            name='api_version',
-            field=models.CharField(max_length=10, verbose_name='API version'),
+            model_name="endpoint",
+            name="api_version",
+            field=models.CharField(max_length=10, verbose_name="API version"),
         ),
         migrations.AlterField(
-            model_name='endpoint',
-            name='url',
-            field=models.CharField(max_length=2000, verbose_name='URL'),
+            model_name="endpoint",
+            name="url",
+            field=models.CharField(max_length=2000, verbose_name="URL"),
         ),
     ]

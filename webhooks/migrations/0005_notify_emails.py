@@ -5,15 +5,20 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('webhooks', '0004_names'),
+        ("webhooks", "0004_names"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='endpoint',
-            name='notify_emails',
-            field=django.contrib.postgres.fields.ArrayField(base_field=models.EmailField(max_length=254), blank=True, default=list, help_text='Who is written to when it is switched off because it fails.', size=None),
+            model_name="endpoint",
+            name="notify_emails",
+            field=django.contrib.postgres.fields.ArrayField(
+                base_field=models.EmailField(max_length=254),
+                blank=True,
+                default=list,
+                help_text="Who is written to when it is switched off because it fails.",
+                size=None,
+            ),
         ),
     ]

@@ -39,9 +39,13 @@ class Command(BaseCommand):
     def _show(self, told: dict[str, Any]) -> None:
         self.stdout.write(f"{told['requests']:,} requests in {told['seconds']} s: {told['rate']} a second, {told['errors']} errors")
         for name, row in {**told["by_request"], "all": {"count": told["requests"], **told}}.items():
-            self.stdout.write(f"  {name:<18} {row['count']:>8,}   p50 {row['p50_ms']:>8} ms   p95 {row['p95_ms']:>8} ms   p99 {row['p99_ms']:>8} ms")
+            self.stdout.write(
+                f"  {name:<18} {row['count']:>8,}   p50 {row['p50_ms']:>8} ms   p95 {row['p95_ms']:>8} ms   p99 {row['p99_ms']:>8} ms"
+            )
         for text, count in told["by_error"].items():
             self.stdout.write(f"  {count} x {text}")
         for row in told["processes"]:
             growth = "gone" if row["growth"] is None else f"{row['growth']:+.1%}"
-            self.stdout.write(f"  {row['name']:<18} {row['start_mb']:>8} MB -> {row['end_mb']:>8} MB   {growth:>7}   {row['cpu_seconds']:>7} s of processor{'   LOOK' if row['flagged'] else ''}")
+            self.stdout.write(
+                f"  {row['name']:<18} {row['start_mb']:>8} MB -> {row['end_mb']:>8} MB   {growth:>7}   {row['cpu_seconds']:>7} s of processor{'   LOOK' if row['flagged'] else ''}"
+            )

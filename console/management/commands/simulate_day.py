@@ -31,7 +31,11 @@ class Command(BaseCommand):
             progress("bringing the database up to date")
             call_command("migrate", verbosity=0, interactive=False)
         day = simulation.simulate(
-            seed=options["seed"], partner_count=options["partners"], payments=options["payments"], transfers=options["transfers"], progress=progress
+            seed=options["seed"],
+            partner_count=options["partners"],
+            payments=options["payments"],
+            transfers=options["transfers"],
+            progress=progress,
         )
         if not simulation.ledger_is_whole():
             day.violations.append("ledger_verify passes")

@@ -70,7 +70,9 @@ class Command(BaseCommand):
                 seen = True
                 self.stdout.write(f"statement {event.number} account {event.account or '(not stated)'} {event.currency}")
             elif isinstance(event, StatementEnd):
-                word = {True: "balances agree", False: "BALANCES DO NOT AGREE", None: "balances not stated or not checkable"}[event.balances_ok]
+                word = {True: "balances agree", False: "BALANCES DO NOT AGREE", None: "balances not stated or not checkable"}[
+                    event.balances_ok
+                ]
                 self.stdout.write(f"  {event.line_count} lines, sum {_money(event.sum_minor, event.currency)}, opening {_money(event.opening_minor, event.currency)},"
                                   f" closing {_money(event.closing_minor, event.currency)}: {word}")  # fmt: skip
             elif isinstance(event, Reject):

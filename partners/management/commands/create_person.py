@@ -32,8 +32,6 @@ class Command(BaseCommand):
         except Problem as problem:
             raise CommandError(problem.detail) from problem
         if options["json"]:
-            self.stdout.write(
-                json.dumps({"username": person.username, "roles": sorted(options["role"]), "password": password})
-            )
+            self.stdout.write(json.dumps({"username": person.username, "roles": sorted(options["role"]), "password": password}))
         else:
             self.stdout.write(f"{person.username} may sign in as {', '.join(options['role'])}. Password (shown once): {password}")

@@ -44,9 +44,7 @@ def table() -> str:
     lines = [HEAD]
     app = ""
     for subject in sorted(permissions):
-        cells = [
-            ", ".join(act for name, act in sorted(permissions[subject], key=_order) if name in may[role]) for role in roles.MATRIX
-        ]
+        cells = [", ".join(act for name, act in sorted(permissions[subject], key=_order) if name in may[role]) for role in roles.MATRIX]
         if not any(cells):
             continue
         if subject.split(".")[0] != app:

@@ -5,46 +5,49 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('kernel', '0001_initial'),
-        ('partners', '0001_initial'),
+        ("kernel", "0001_initial"),
+        ("partners", "0001_initial"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='idempotencykey',
-            name='partner',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='partners.partner'),
+            model_name="idempotencykey",
+            name="partner",
+            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="partners.partner"),
         ),
         migrations.AddIndex(
-            model_name='outboxevent',
-            index=models.Index(condition=models.Q(('handled_at', None), ('parked_at', None)), fields=['seq'], name='kernel_outbox_unhandled'),
+            model_name="outboxevent",
+            index=models.Index(
+                condition=models.Q(("handled_at", None), ("parked_at", None)), fields=["seq"], name="kernel_outbox_unhandled"
+            ),
         ),
         migrations.AddIndex(
-            model_name='outboxevent',
-            index=models.Index(condition=models.Q(('parked_at', None), ('published_at', None)), fields=['seq'], name='kernel_outbox_unpublished'),
+            model_name="outboxevent",
+            index=models.Index(
+                condition=models.Q(("parked_at", None), ("published_at", None)), fields=["seq"], name="kernel_outbox_unpublished"
+            ),
         ),
         migrations.AddIndex(
-            model_name='outboxevent',
-            index=models.Index(condition=models.Q(('parked_at__isnull', False)), fields=['seq'], name='kernel_outbox_parked'),
+            model_name="outboxevent",
+            index=models.Index(condition=models.Q(("parked_at__isnull", False)), fields=["seq"], name="kernel_outbox_parked"),
         ),
         migrations.AddIndex(
-            model_name='outboxevent',
-            index=models.Index(fields=['aggregate_id', 'seq'], name='kernel_outbox_aggregate'),
+            model_name="outboxevent",
+            index=models.Index(fields=["aggregate_id", "seq"], name="kernel_outbox_aggregate"),
         ),
         migrations.AddIndex(
-            model_name='outboxevent',
-            index=models.Index(fields=['partner_id', 'livemode', '-id'], name='kernel_outbox_partner'),
+            model_name="outboxevent",
+            index=models.Index(fields=["partner_id", "livemode", "-id"], name="kernel_outbox_partner"),
         ),
         migrations.AddConstraint(
-            model_name='outboxevent',
-            constraint=models.UniqueConstraint(fields=('seq',), name='kernel_outbox_seq_once'),
+            model_name="outboxevent",
+            constraint=models.UniqueConstraint(fields=("seq",), name="kernel_outbox_seq_once"),
         ),
         migrations.AddConstraint(
-            model_name='idempotencykey',
-            constraint=models.UniqueConstraint(fields=('partner', 'livemode', 'key'), name='kernel_idempotency_once'),
+            model_name="idempotencykey",
+            constraint=models.UniqueConstraint(fields=("partner", "livemode", "key"), name="kernel_idempotency_once"),
         ),
     ]

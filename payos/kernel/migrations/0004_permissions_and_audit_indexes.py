@@ -4,38 +4,46 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('kernel', '0003_audit_triggers'),
+        ("kernel", "0003_audit_triggers"),
     ]
 
     operations = [
         migrations.AlterModelOptions(
-            name='auditevent',
-            options={'default_permissions': ('view',), 'verbose_name': 'audit event'},
+            name="auditevent",
+            options={"default_permissions": ("view",), "verbose_name": "audit event"},
         ),
         migrations.AlterModelOptions(
-            name='circuit',
-            options={'default_permissions': ('view',), 'ordering': ['name'], 'permissions': [('reset_circuit', 'May close an open circuit by hand')], 'verbose_name': 'circuit breaker'},
+            name="circuit",
+            options={
+                "default_permissions": ("view",),
+                "ordering": ["name"],
+                "permissions": [("reset_circuit", "May close an open circuit by hand")],
+                "verbose_name": "circuit breaker",
+            },
         ),
         migrations.AlterModelOptions(
-            name='heartbeat',
-            options={'default_permissions': ('view',), 'ordering': ['name']},
+            name="heartbeat",
+            options={"default_permissions": ("view",), "ordering": ["name"]},
         ),
         migrations.AlterModelOptions(
-            name='idempotencykey',
-            options={'default_permissions': ()},
+            name="idempotencykey",
+            options={"default_permissions": ()},
         ),
         migrations.AlterModelOptions(
-            name='outboxevent',
-            options={'default_permissions': ('view',), 'permissions': [('retry_outboxevent', 'May have a parked event tried again')], 'verbose_name': 'event'},
+            name="outboxevent",
+            options={
+                "default_permissions": ("view",),
+                "permissions": [("retry_outboxevent", "May have a parked event tried again")],
+                "verbose_name": "event",
+            },
         ),
         migrations.AddIndex(
-            model_name='auditevent',
-            index=models.Index(fields=['at'], name='kernel_audit_at'),
+            model_name="auditevent",
+            index=models.Index(fields=["at"], name="kernel_audit_at"),
         ),
         migrations.AddIndex(
-            model_name='auditevent',
-            index=models.Index(fields=['actor', 'id'], name='kernel_audit_actor'),
+            model_name="auditevent",
+            index=models.Index(fields=["actor", "id"], name="kernel_audit_actor"),
         ),
     ]

@@ -11,5 +11,7 @@ class Migration(migrations.Migration):
     dependencies = [("kernel", "0005_outbox_retry_and_masked_audit")]
 
     operations = [
-        migrations.RunSQL("ALTER FUNCTION kernel_audit_update() SET enable_nestloop = off", "ALTER FUNCTION kernel_audit_update() RESET enable_nestloop"),
+        migrations.RunSQL(
+            "ALTER FUNCTION kernel_audit_update() SET enable_nestloop = off", "ALTER FUNCTION kernel_audit_update() RESET enable_nestloop"
+        ),
     ]

@@ -65,9 +65,7 @@ class Command(BaseCommand):
                 window_kind="calendar" if options["calendar_days"] else "banking",
                 levels=tuple(sorted({int(level) for level in options["levels"].split(",")})),
             )
-            summary = reconcile(
-                options["internal"], options["external"], spec, progress, out=options["json"], stdout=sys.stdout.buffer
-            )
+            summary = reconcile(options["internal"], options["external"], spec, progress, out=options["json"], stdout=sys.stdout.buffer)
         except (load.LoadError, SpecError, ValueError) as error:
             raise CommandError(str(error)) from error
         except OSError as error:
@@ -217,4 +215,3 @@ def readable(summary: dict[str, Any], out: str | None) -> str:
     else:
         lines.append("add --json OUT.json for every match with its evidence")
     return "\n".join(lines)
-

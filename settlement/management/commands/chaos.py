@@ -21,7 +21,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: Any) -> None:
         parser.add_argument("--scenario", choices=[*SCENARIOS, "all"], default="settlement")
-        parser.add_argument("--size", type=int, help="payments, events, transfers or files of the other scenarios; each has its own without it")
+        parser.add_argument(
+            "--size", type=int, help="payments, events, transfers or files of the other scenarios; each has its own without it"
+        )
         parser.add_argument("--seed", type=int, default=1)
         parser.add_argument("--transfers", type=int, default=2000)
         parser.add_argument("--kills", type=int, default=100)

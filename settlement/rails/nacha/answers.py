@@ -27,7 +27,13 @@ class Refusal:
 
 
 def build_answers(
-    company: Company, answers: Sequence[Dishonor | Refusal], *, created: datetime, modifier: str = "A", first_batch: int = 1, first_sequence: int = 1
+    company: Company,
+    answers: Sequence[Dishonor | Refusal],
+    *,
+    created: datetime,
+    modifier: str = "A",
+    first_batch: int = 1,
+    first_sequence: int = 1,
 ) -> File:
     """The file of these answers: a batch per entry class and receiving bank's answer kind."""
     if not answers:
@@ -61,7 +67,9 @@ def _check(index: int, item: Dishonor | Refusal) -> None:
         if item.returned.kind != "return" or item.reason not in DISHONORED:
             raise BuildError(f"Answer {index}: only a return can be dishonored, with one of {', '.join(sorted(DISHONORED))}.", index)
     elif item.change.refused or item.reason not in REFUSED_CHANGE_CODES:
-        raise BuildError(f"Answer {index}: only a notice of change can be refused, with one of {', '.join(sorted(REFUSED_CHANGE_CODES))}.", index)
+        raise BuildError(
+            f"Answer {index}: only a notice of change can be refused, with one of {', '.join(sorted(REFUSED_CHANGE_CODES))}.", index
+        )
 
 
 def _entry(item: Returned | Change, trace: str, amount: int, addendum: Record) -> Entry:
@@ -95,7 +103,12 @@ def _refused(item: Refusal, trace: str) -> Entry:
 def _batch(company: Company, sec: str, company_id: str, entries: list[Entry], number: int, created: datetime) -> Batch:
     credits, debits = any(is_credit(e.code) for e in entries), any(not is_credit(e.code) for e in entries)
     service = "200" if credits and debits else "220" if credits else "225"
-    common: dict[str, str | int] = {"service_class": service, "company_id": company_id, "odfi": company.odfi_routing[:8], "batch_number": number}
+    common: dict[str, str | int] = {
+        "service_class": service,
+        "company_id": company_id,
+        "odfi": company.odfi_routing[:8],
+        "batch_number": number,
+    }
     header = Record.make(
         "batch_header", record="5", **common, company_name=safe(company.name, 16), sec=sec, description="RETURN" if sec != "COR" else "REFUSEDNOC",
         effective_date=f"{created:%y%m%d}", originator_status="1",

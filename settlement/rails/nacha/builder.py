@@ -110,7 +110,11 @@ def build(
         raise BuildError(f"{len(originations)} entries do not fit into one file; split them at {MAX_ENTRIES}.")
     if not re.fullmatch(r"[A-Z0-9]", modifier):
         raise BuildError(f"The file id modifier must be A-Z or 0-9, not {modifier!r}.")
-    if len(company.odfi_routing) != 9 or not company.odfi_routing.isdigit() or check_digit(company.odfi_routing[:8]) != company.odfi_routing[8]:
+    if (
+        len(company.odfi_routing) != 9
+        or not company.odfi_routing.isdigit()
+        or check_digit(company.odfi_routing[:8]) != company.odfi_routing[8]
+    ):
         raise BuildError(f"The routing number of the originating bank {company.odfi_routing!r} is not valid.")
     groups: dict[tuple[str, ...], list[tuple[int, Origination]]] = {}
     for index, item in enumerate(originations):
@@ -155,7 +159,9 @@ def _check(index: int, item: Origination) -> None:
     if not 1 <= len(item.account_number) <= (35 if item.sec == "IAT" else 17) or not item.account_number.isascii():
         raise BuildError(f"Entry {index} ({item.reference}): the account number does not fit its field.", index)
     if len(item.reference) > 15:
-        raise BuildError(f"Entry {index} ({item.reference}): the reference has {len(item.reference)} characters, 15 come back in returns.", index)
+        raise BuildError(
+            f"Entry {index} ({item.reference}): the reference has {len(item.reference)} characters, 15 come back in returns.", index
+        )
     if not safe(item.holder_name, 22).strip("0"):
         raise BuildError(f"Entry {index} ({item.reference}): the receiver's name has no character that ACH can carry.", index)
     if (item.sec == "IAT") != (item.international is not None):
@@ -196,7 +202,11 @@ def _batch(
     extra = first.international
     if extra is None:
         header = Record.make(
-            "batch_header", **common, company_name=safe(company.name, 16), discretionary=safe(company.discretionary, 20), descriptive_date=f"{effective:%y%m%d}"
+            "batch_header",
+            **common,
+            company_name=safe(company.name, 16),
+            discretionary=safe(company.discretionary, 20),
+            descriptive_date=f"{effective:%y%m%d}",
         )
     else:
         header = Record.make(
@@ -229,11 +239,19 @@ def _entry(item: Origination, trace: str) -> Entry:
     flag, reference = "1" if addenda else "0", item.reference
     if item.sec == "CTX":
         record = Record.make(
-            "entry_ctx", **common, individual_id=reference, addenda_count=len(addenda), name=safe(item.holder_name, 16), discretionary=item.discretionary, addenda=flag
+            "entry_ctx",
+            **common,
+            individual_id=reference,
+            addenda_count=len(addenda),
+            name=safe(item.holder_name, 16),
+            discretionary=item.discretionary,
+            addenda=flag,
         )
     else:
         discretionary = item.discretionary or ("S" if item.sec in ("WEB", "TEL") else "")
-        record = Record.make("entry", **common, individual_id=reference, name=safe(item.holder_name, 22), discretionary=discretionary, addenda=flag)
+        record = Record.make(
+            "entry", **common, individual_id=reference, name=safe(item.holder_name, 22), discretionary=discretionary, addenda=flag
+        )
     return Entry(record, addenda)
 
 
@@ -252,13 +270,33 @@ def _international(item: Origination, extra: International, last: str) -> list[R
 
     company_bank = "01"
     rows = [
-        make("10", transaction_type=extra.transaction_type, amount=item.amount_minor, foreign_trace=extra.foreign_trace, name=safe(item.holder_name, 35)),
+        make(
+            "10",
+            transaction_type=extra.transaction_type,
+            amount=item.amount_minor,
+            foreign_trace=extra.foreign_trace,
+            name=safe(item.holder_name, 35),
+        ),
         make("11", originator_name=safe(extra.originator_name, 35), originator_street=safe(extra.originator_street, 35)),
-        make("12", city_state=place(extra.originator_city, extra.originator_state), country_postal=place(extra.originator_country, extra.originator_postal)),
+        make(
+            "12",
+            city_state=place(extra.originator_city, extra.originator_state),
+            country_postal=place(extra.originator_country, extra.originator_postal),
+        ),
         make("13", odfi_name="ORIGINATING BANK", odfi_qualifier=company_bank, odfi_id=item.routing_number, odfi_country="US"),
-        make("14", rdfi_name=safe(extra.receiver_bank_name, 35), rdfi_qualifier=extra.receiver_bank_qualifier, rdfi_id=extra.receiver_bank_id, rdfi_country=extra.receiver_bank_country),
+        make(
+            "14",
+            rdfi_name=safe(extra.receiver_bank_name, 35),
+            rdfi_qualifier=extra.receiver_bank_qualifier,
+            rdfi_id=extra.receiver_bank_id,
+            rdfi_country=extra.receiver_bank_country,
+        ),
         make("15", receiver_id=extra.receiver_id or item.reference, receiver_street=safe(extra.receiver_street, 35)),
-        make("16", city_state=place(extra.receiver_city, extra.receiver_state), country_postal=place(extra.receiver_country, extra.receiver_postal)),
+        make(
+            "16",
+            city_state=place(extra.receiver_city, extra.receiver_state),
+            country_postal=place(extra.receiver_country, extra.receiver_postal),
+        ),
     ]
     rows += [make("17", information=_information(text), sequence=n) for n, text in enumerate(item.addenda, start=1)]
     rows += [

@@ -90,9 +90,19 @@ def _check_header(report: Report, header: Record) -> None:
             report.error(header, "constant", f"{name} must be {wanted}, not {header[name]!r}.", name)
     if header["destination"].isascii() and header["destination"].isdigit() and header["destination"][0] != "0":
         # return files come back to the ten-digit id under which the company sent its own
-        report.warn(header, "destination", f"The immediate destination {header['destination']} is a company id, not a routing number.", "destination")
+        report.warn(
+            header,
+            "destination",
+            f"The immediate destination {header['destination']} is a company id, not a routing number.",
+            "destination",
+        )
     elif not _ROUTING.fullmatch(header["destination"]):
-        report.error(header, "destination", f"The immediate destination must be a nine-digit routing number, not {header['destination']!r}.", "destination")
+        report.error(
+            header,
+            "destination",
+            f"The immediate destination must be a nine-digit routing number, not {header['destination']!r}.",
+            "destination",
+        )
     if not header.get("origin"):
         report.error(header, "origin", "The immediate origin is blank.", "origin")
     if yymmdd(header["date"]) is None:
@@ -111,12 +121,20 @@ def _check_batch(report: Report, batch: Batch, traces: set[str]) -> Totals:
     header, sec = batch.header, batch.sec
     service = header["service_class"]
     if service not in SERVICE_CLASSES:
-        report.error(header, "service_class", f"Service class {service!r} is unknown; known are {', '.join(SERVICE_CLASSES)}.", "service_class", "batch")
+        report.error(
+            header,
+            "service_class",
+            f"Service class {service!r} is unknown; known are {', '.join(SERVICE_CLASSES)}.",
+            "service_class",
+            "batch",
+        )
     rules = SEC_CODES.get(sec)
     if rules is None:
         report.error(header, "sec", f"Standard entry class {sec!r} is unknown.", "sec", "batch")
     elif (sec == "ADV") != (service == "280"):
-        report.error(header, "service_class", f"Service class {service} and entry class {sec} do not go together.", "service_class", "batch")
+        report.error(
+            header, "service_class", f"Service class {service} and entry class {sec} do not go together.", "service_class", "batch"
+        )
     _check_batch_header(report, header)
     sums, credits, debits, previous = Totals(), 0, 0, ""
     if not batch.entries:
@@ -157,7 +175,13 @@ def _check_batch_header(report: Report, header: Record) -> None:
     report.digits(header, "batch", "odfi", "batch_number")
     if header.layout == "batch_header_iat":
         if header["sec"] == "IAT" and header["fx_indicator"] not in ("FV", "VF", "FF"):
-            report.error(header, "fx_indicator", f"The foreign exchange indicator must be FV, VF or FF, not {header['fx_indicator']!r}.", "fx_indicator", "batch")
+            report.error(
+                header,
+                "fx_indicator",
+                f"The foreign exchange indicator must be FV, VF or FF, not {header['fx_indicator']!r}.",
+                "fx_indicator",
+                "batch",
+            )
         for name, size in (("destination_country", 2), ("origin_currency", 3), ("destination_currency", 3)):
             text = header[name]
             if not (text.isascii() and text.isalpha() and text.isupper() and len(text) == size):
@@ -171,7 +195,13 @@ def _check_batch_header(report: Report, header: Record) -> None:
     if effective.strip() and yymmdd(effective) is None:
         report.warn(header, "effective_date", f"The effective entry date {effective!r} is no date (YYMMDD).", "effective_date", "batch")
     if header["originator_status"] not in "012":
-        report.warn(header, "originator_status", f"The originator status must be 0, 1 or 2, not {header['originator_status']!r}.", "originator_status", "batch")
+        report.warn(
+            header,
+            "originator_status",
+            f"The originator status must be 0, 1 or 2, not {header['originator_status']!r}.",
+            "originator_status",
+            "batch",
+        )
     description = header.get("description")
     only = next((sec for word, sec in RESERVED_DESCRIPTIONS.items() if sec and description.startswith(word)), None)
     if only and header["sec"] not in (only, "COR"):
@@ -182,10 +212,18 @@ def _check_batch_control(report: Report, batch: Batch, control: Record, sums: To
     header = batch.header
     for name in ("service_class", "odfi", "batch_number"):
         if control[name] != header[name]:
-            report.error(control, "control_differs", f"The batch control has {name} {control[name]!r}, its header {header[name]!r}.", name, "batch")
+            report.error(
+                control, "control_differs", f"The batch control has {name} {control[name]!r}, its header {header[name]!r}.", name, "batch"
+            )
     if "company_id" in control and control.get("company_id") != header.get("company_id"):
         say = report.error if control.get("company_id") else report.warn  # many IAT files leave it blank
-        say(control, "control_differs", f"The batch control has company id {control['company_id']!r}, its header {header['company_id']!r}.", "company_id", "batch")
+        say(
+            control,
+            "control_differs",
+            f"The batch control has company id {control['company_id']!r}, its header {header['company_id']!r}.",
+            "company_id",
+            "batch",
+        )
     _compare(report, control, "batch", count=sums.count, hash=sums.hash, debits=sums.debits, credits=sums.credits)
 
 
@@ -196,14 +234,24 @@ def _check_control(report: Report, file: File, control: Record, total: Totals) -
     lines = len(file.records()) - len(file.padding)
     padded = lines + len(file.padding)
     if padded % 10:
-        report.warn(control, "not_blocked", f"The file has {padded} records; padded to blocks of ten it would have {-(-padded // 10) * 10}.")
+        report.warn(
+            control, "not_blocked", f"The file has {padded} records; padded to blocks of ten it would have {-(-padded // 10) * 10}."
+        )
     elif control.number("blocks") != padded // 10:
         report.warn(control, "blocks", f"The file control says {control['blocks']} blocks, the file has {padded // 10}.", "blocks")
 
 
 def _compare(report: Report, control: Record, scope: str, **real: int) -> None:
     """The totals the control record says against the ones that the records make."""
-    names = {"count": "entry and addenda count", "hash": "entry hash", "debits": "total debits", "credits": "total credits", "batches": "batch count"}
+    names = {
+        "count": "entry and addenda count",
+        "hash": "entry hash",
+        "debits": "total debits",
+        "credits": "total credits",
+        "batches": "batch count",
+    }
     for name, value in real.items():
         if report.digits(control, scope, name) and int(control[name]) != value:
-            report.error(control, "totals", f"The {scope} control says {names[name]} {int(control[name])}, the records make {value}.", name, scope)
+            report.error(
+                control, "totals", f"The {scope} control says {names[name]} {int(control[name])}, the records make {value}.", name, scope
+            )

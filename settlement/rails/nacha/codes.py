@@ -178,7 +178,10 @@ CHANGE_CODES: dict[str, tuple[str, tuple[tuple[str, int, int], ...]]] = {
     "C04": ("Incorrect name", (("holder_name", 0, 22),)),
     "C05": ("Incorrect transaction code", (("transaction_code", 0, 2),)),
     "C06": ("Incorrect account number and transaction code", (("account_number", 0, 17), ("transaction_code", 20, 22))),
-    "C07": ("Incorrect routing number, account number and transaction code", (("routing_number", 0, 9), ("account_number", 9, 26), ("transaction_code", 26, 28))),
+    "C07": (
+        "Incorrect routing number, account number and transaction code",
+        (("routing_number", 0, 9), ("account_number", 9, 26), ("transaction_code", 26, 28)),
+    ),
     "C08": ("Incorrect identification of the foreign receiving bank (IAT)", (("foreign_bank_id", 0, 29),)),
     "C09": ("Incorrect individual identification number", (("individual_id", 0, 22),)),
     "C10": ("Incorrect company name", (("company_name", 0, 16),)),

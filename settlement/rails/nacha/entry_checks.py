@@ -76,7 +76,14 @@ def check_entry(report: Report, batch: Batch, entry: Entry, rules: Sec | None) -
             error("trace", f"The trace number must be fifteen digits, not {trace!r}.", "trace")
         elif trace[:8] != batch.header["odfi"]:
             say = report.warn if back else report.error
-            say(record, "trace_odfi", f"Trace number {trace} does not start with the batch's bank {batch.header['odfi']}.", "trace", "entry", trace)
+            say(
+                record,
+                "trace_odfi",
+                f"Trace number {trace} does not start with the batch's bank {batch.header['odfi']}.",
+                "trace",
+                "entry",
+                trace,
+            )
     _check_addenda(report, batch, entry, rules, back)
 
 
@@ -131,9 +138,19 @@ def _check_addenda(report: Report, batch: Batch, entry: Entry, rules: Sec | None
         if kind in sequences:
             sequences[kind] += 1
             if addendum["sequence"] != f"{sequences[kind]:04d}":
-                error(addendum, "addenda_sequence", f"The addenda sequence must be {sequences[kind]}, not {addendum['sequence']!r}.", "sequence")
+                error(
+                    addendum,
+                    "addenda_sequence",
+                    f"The addenda sequence must be {sequences[kind]}, not {addendum['sequence']!r}.",
+                    "sequence",
+                )
         if "entry_sequence" in addendum and addendum["entry_sequence"] != trace[8:]:
-            error(addendum, "entry_sequence", f"The addenda record names entry {addendum['entry_sequence']!r}, it follows {trace[8:]!r}.", "entry_sequence")
+            error(
+                addendum,
+                "entry_sequence",
+                f"The addenda record names entry {addendum['entry_sequence']!r}, it follows {trace[8:]!r}.",
+                "entry_sequence",
+            )
         if kind == "98":
             _check_notice(addendum, error)
         elif kind == "99":
@@ -151,14 +168,28 @@ def _check_iat(report: Report, entry: Entry, ordinary: list[Record], error) -> N
         error(entry.record, "iat_addenda", "An IAT entry carries at most two 17 and five 17 and 18 addenda records.", "addenda")
     count = entry.record["addenda_count"]
     if count.strip() and (not count.isdigit() or int(count) != len(ordinary)):
-        report.warn(entry.record, "addenda_count", f"The entry says {count!r} addenda records, {len(ordinary)} follow.", "addenda_count", "entry", entry.trace)
+        report.warn(
+            entry.record,
+            "addenda_count",
+            f"The entry says {count!r} addenda records, {len(ordinary)} follow.",
+            "addenda_count",
+            "entry",
+            entry.trace,
+        )
     for addendum in ordinary:
         kind = addendum.text[1:3]
         if kind in ("12", "16"):
             for name in ("city_state", "country_postal"):
                 text = addendum.get(name)
                 if "*" not in text or not text.endswith("\\"):
-                    report.warn(addendum, "iat_separators", f"{name} must be two parts divided by * and ended by \\, not {text!r}.", name, "entry", entry.trace)
+                    report.warn(
+                        addendum,
+                        "iat_separators",
+                        f"{name} must be two parts divided by * and ended by \\, not {text!r}.",
+                        name,
+                        "entry",
+                        entry.trace,
+                    )
         elif kind == "10" and not addendum.get("name"):
             error(addendum, "mandatory", "The receiver's name is blank.", "name")
         elif kind in ("13", "14") and not addendum.get("odfi_country" if kind == "13" else "rdfi_country"):
@@ -172,7 +203,9 @@ def _check_notice(addendum: Record, error) -> None:  # type: ignore[no-untyped-d
     elif code in CHANGE_CODES and CHANGE_CODES[code][1] and not addendum.get("corrected"):
         error(addendum, "corrected_data", f"Change code {code} needs the corrected data.", "corrected")
     if not addendum["original_trace"].isdigit():
-        error(addendum, "original_trace", f"The original trace number must be digits, not {addendum['original_trace']!r}.", "original_trace")
+        error(
+            addendum, "original_trace", f"The original trace number must be digits, not {addendum['original_trace']!r}.", "original_trace"
+        )
 
 
 def _check_return(report: Report, entry: Entry, addendum: Record, error) -> None:  # type: ignore[no-untyped-def]
@@ -180,8 +213,19 @@ def _check_return(report: Report, entry: Entry, addendum: Record, error) -> None
     if not re.fullmatch(r"R\d\d", reason):
         error(addendum, "return_code", f"The return reason must be R and two digits, not {reason!r}.", "reason")
     elif reason not in RETURN_CODES:
-        report.warn(addendum, "return_code", f"Return reason {reason} is not in the table; a person must decide.", "reason", "entry", entry.trace)
+        report.warn(
+            addendum, "return_code", f"Return reason {reason} is not in the table; a person must decide.", "reason", "entry", entry.trace
+        )
     if not addendum["original_trace"].isdigit():
-        error(addendum, "original_trace", f"The original trace number must be digits, not {addendum['original_trace']!r}.", "original_trace")
+        error(
+            addendum, "original_trace", f"The original trace number must be digits, not {addendum['original_trace']!r}.", "original_trace"
+        )
     if entry.code not in RETURN_TRANSACTION_CODES and entry.code not in ADV_CODES:
-        report.warn(entry.record, "return_transaction_code", f"A returned entry comes back under a return code, not {entry.code}.", "code", "entry", entry.trace)
+        report.warn(
+            entry.record,
+            "return_transaction_code",
+            f"A returned entry comes back under a return code, not {entry.code}.",
+            "code",
+            "entry",
+            entry.trace,
+        )

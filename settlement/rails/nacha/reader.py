@@ -30,7 +30,9 @@ def read(data: str | bytes) -> File:
     _assemble(file, lines)
     if file.header is None and file.control is None and not file.batches:
         first = lines[0].text.strip()[:20]
-        file.errors.insert(0, Fault(0, "not_nacha", f"This is no NACHA file: it has no header, batch or control record and starts with {first!r}."))
+        file.errors.insert(
+            0, Fault(0, "not_nacha", f"This is no NACHA file: it has no header, batch or control record and starts with {first!r}.")
+        )
         return file
     check(file)
     file.errors.sort(key=lambda fault: fault.line)
@@ -64,11 +66,15 @@ def _split(file: File, text: str) -> list[Record]:
                 previous.ending = (previous.ending if previous.ending is not None else file.newline) + body + ending
             else:
                 file.prefix += body + ending
-            file.warnings.append(Fault(number, "blank_line", "A blank line has no place in the file; it is passed over.", severity="warning"))
+            file.warnings.append(
+                Fault(number, "blank_line", "A blank line has no place in the file; it is passed over.", severity="warning")
+            )
             continue
         kept = None if ending == file.newline else ending
         if len(body) > LENGTH and not body[LENGTH:].strip():
-            file.warnings.append(Fault(number, "trailing_blanks", f"The line has {len(body)} characters, blanks after 94.", severity="warning"))
+            file.warnings.append(
+                Fault(number, "trailing_blanks", f"The line has {len(body)} characters, blanks after 94.", severity="warning")
+            )
         elif len(body) > LENGTH and len(body) % LENGTH == 0:  # several records without a line end between them
             for at in range(0, len(body) - LENGTH, LENGTH):
                 records.append(_record(body[at : at + LENGTH], number, LENGTH, ""))
@@ -76,10 +82,19 @@ def _split(file: File, text: str) -> list[Record]:
         elif len(body) > LENGTH:
             file.errors.append(Fault(number, "line_too_long", f"The line has {len(body)} characters; a record has 94.", "record"))
         elif len(body) < LENGTH:
-            file.warnings.append(Fault(number, "line_too_short", f"The line has {len(body)} characters; it is read as filled up with blanks.", severity="warning"))
+            file.warnings.append(
+                Fault(
+                    number,
+                    "line_too_short",
+                    f"The line has {len(body)} characters; it is read as filled up with blanks.",
+                    severity="warning",
+                )
+            )
         if body.isascii() is False or not body.isprintable():
             column = next(i for i, c in enumerate(body, 1) if ord(c) < 32 or ord(c) > 126)
-            file.errors.append(Fault(number, "not_ascii", f"Column {column} holds a character outside printable ASCII.", "record", _scope(body)))
+            file.errors.append(
+                Fault(number, "not_ascii", f"Column {column} holds a character outside printable ASCII.", "record", _scope(body))
+            )
         records.append(_record(body, number, len(body), kept))
     if records:
         # the last record's ending is the file's own business

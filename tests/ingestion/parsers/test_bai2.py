@@ -35,7 +35,9 @@ def test_credits_and_debits_both_add_to_the_control_total() -> None:
 
 
 def test_several_records_on_one_physical_line() -> None:
-    read = Read(HEAD.replace("\n", "   ") + "03,1,USD,010,100,,/ 16,165,50,Z,,,ONE/ 16,165,60,Z,,,TWO 1/2/  49,210,4/ 98,210,1,6/ 99,210,1,8/")
+    read = Read(
+        HEAD.replace("\n", "   ") + "03,1,USD,010,100,,/ 16,165,50,Z,,,ONE/ 16,165,60,Z,,,TWO 1/2/  49,210,4/ 98,210,1,6/ 99,210,1,8/"
+    )
     assert read.amounts == [50, 60]
     assert [line.description for line in read.lines] == ["ONE", "TWO 1/2"]
     assert read.statements[0].balances_ok is True
@@ -47,7 +49,10 @@ def test_text_that_looks_a_little_like_a_record_is_text() -> None:
 
 
 def test_continuation_may_split_a_field_group_anywhere() -> None:
-    read = Read(HEAD + "03,1,USD,010\n88,500,,,015/\n88,700,,,100,200\n88,1,S,1,2,3,400,0,,/\n16,165\n88,200,Z,REF\n88,CUST,TEXT\n88,MORE/\n49,1600,8/\n98,1600,1,10/\n99,1600,1,12/\n")
+    read = Read(
+        HEAD
+        + "03,1,USD,010\n88,500,,,015/\n88,700,,,100,200\n88,1,S,1,2,3,400,0,,/\n16,165\n88,200,Z,REF\n88,CUST,TEXT\n88,MORE/\n49,1600,8/\n98,1600,1,10/\n99,1600,1,12/\n"
+    )
     statement = read.statements[0]
     assert (statement.opening_minor, statement.closing_minor) == (500, 700)
     line = read.lines[0]
@@ -95,7 +100,9 @@ def test_windows_1252_and_eight_digit_dates() -> None:
 
 
 def test_currency_and_decimal_point() -> None:
-    read = Read(HEAD.replace("USD", "JPY") + "03,1,,,,,/\n16,165,1500,Z,,,YEN/\n49,1500,3/\n03,2,USD,,,,/\n16,165,12.50,Z,,,POINT/\n49,1250,3/\n")
+    read = Read(
+        HEAD.replace("USD", "JPY") + "03,1,,,,,/\n16,165,1500,Z,,,YEN/\n49,1500,3/\n03,2,USD,,,,/\n16,165,12.50,Z,,,POINT/\n49,1250,3/\n"
+    )
     assert [(line.currency, line.amount_minor) for line in read.lines] == [("JPY", 1500), ("USD", 1250)]
 
 

@@ -18,7 +18,13 @@ def entry(amount: str = "10.00", mark: str = "CRDT", inner: str = "", currency: 
     return f'<Ntry><Amt Ccy="{currency}">{amount}</Amt><CdtDbtInd>{mark}</CdtDbtInd>{status}<BookgDt><Dt>2026-01-02</Dt></BookgDt><ValDt><Dt>2026-01-03</Dt></ValDt>{inner}</Ntry>'
 
 
-def document(body: str, container: str = "Stmt", root: str = "BkToCstmrStmt", ns: str = "urn:iso:std:iso:20022:tech:xsd:camt.053.001.08", prefix: str = "") -> str:
+def document(
+    body: str,
+    container: str = "Stmt",
+    root: str = "BkToCstmrStmt",
+    ns: str = "urn:iso:std:iso:20022:tech:xsd:camt.053.001.08",
+    prefix: str = "",
+) -> str:
     account = "<Id>S1</Id><Acct><Id><IBAN>NL02ABNA0123456789</IBAN></Id><Ccy>EUR</Ccy></Acct>"
     text = f"<Document><{root}><GrpHdr><MsgId>M</MsgId></GrpHdr><{container}>{account}{body}</{container}></{root}></Document>"
     if prefix:
@@ -30,7 +36,9 @@ def document(body: str, container: str = "Stmt", root: str = "BkToCstmrStmt", ns
 FULL = balance("OPBD", "100.00") + entry() + entry("3.5", "DBIT") + balance("CLBD", "106.50")
 
 
-@pytest.mark.parametrize("ns", ["", "urn:iso:std:iso:20022:tech:xsd:camt.053.001.02", "urn:iso:std:iso:20022:tech:xsd:camt.053.001.13", "urn:bank:own"])
+@pytest.mark.parametrize(
+    "ns", ["", "urn:iso:std:iso:20022:tech:xsd:camt.053.001.02", "urn:iso:std:iso:20022:tech:xsd:camt.053.001.13", "urn:bank:own"]
+)
 @pytest.mark.parametrize("prefix", ["", "ns2"])
 def test_any_namespace_or_none(ns: str, prefix: str) -> None:
     if prefix and not ns:
@@ -38,10 +46,17 @@ def test_any_namespace_or_none(ns: str, prefix: str) -> None:
     read = Read(document(FULL, ns=ns, prefix=prefix))
     statement = read.statements[0]
     assert read.amounts == [1000, -350]
-    assert (statement.account, statement.opening_minor, statement.closing_minor, statement.balances_ok) == ("NL02ABNA0123456789", 10000, 10650, True)
+    assert (statement.account, statement.opening_minor, statement.closing_minor, statement.balances_ok) == (
+        "NL02ABNA0123456789",
+        10000,
+        10650,
+        True,
+    )
 
 
-@pytest.mark.parametrize(("container", "root"), [("Rpt", "BkToCstmrAcctRptV01"), ("Ntfctn", "BkToCstmrDbtCdtNtfctnV01"), ("Stmt", "BkToCstmrStmtV01")])
+@pytest.mark.parametrize(
+    ("container", "root"), [("Rpt", "BkToCstmrAcctRptV01"), ("Ntfctn", "BkToCstmrDbtCdtNtfctnV01"), ("Stmt", "BkToCstmrStmtV01")]
+)
 def test_version_one_containers(container: str, root: str) -> None:
     assert Read(document(entry(), container, root)).amounts == [1000]
 
@@ -93,12 +108,21 @@ def test_one_transaction_gives_the_line_its_references() -> None:
     )
     line = Read(document(entry(inner=inner))).lines[0]
     assert line.references == {"bank": "SVC", "uetr": "u-1", "remittance": "RF18"}
-    assert (line.counterparty, line.counterparty_account, line.description, line.type_code) == ("Jane & Co", "123", "Invoice 42", "PMNT-RCDT-ESCT")
+    assert (line.counterparty, line.counterparty_account, line.description, line.type_code) == (
+        "Jane & Co",
+        "123",
+        "Invoice 42",
+        "PMNT-RCDT-ESCT",
+    )
     assert (line.booking_date, line.value_date) == (date(2026, 1, 2), date(2026, 1, 3))
 
 
 def test_missing_children() -> None:
-    read = Read(document("<Ntry><Amt>5</Amt><CdtDbtInd>DBIT</CdtDbtInd></Ntry><Ntry><CdtDbtInd>DBIT</CdtDbtInd></Ntry><Ntry><Amt Ccy='EUR'>1</Amt></Ntry><Ntry><Amt Ccy='EUR'>1..2</Amt><CdtDbtInd>CRDT</CdtDbtInd></Ntry>"))
+    read = Read(
+        document(
+            "<Ntry><Amt>5</Amt><CdtDbtInd>DBIT</CdtDbtInd></Ntry><Ntry><CdtDbtInd>DBIT</CdtDbtInd></Ntry><Ntry><Amt Ccy='EUR'>1</Amt></Ntry><Ntry><Amt Ccy='EUR'>1..2</Amt><CdtDbtInd>CRDT</CdtDbtInd></Ntry>"
+        )
+    )
     assert read.amounts == [-500] and read.lines[0].value_date is None and read.lines[0].currency == "EUR"
     assert [reject.position for reject in read.rejects] == ["entry 2", "entry 3", "entry 4"]
 
@@ -135,7 +159,9 @@ def test_a_sign_beside_the_indicator_is_no_double_negative() -> None:
 
 @pytest.mark.parametrize("encoding", ["iso-8859-1", "utf-16", "utf-8"])
 def test_declared_and_mislabelled_encodings(encoding: str) -> None:
-    text = f'<?xml version="1.0" encoding="{encoding}"?>' + document(entry(inner="<AddtlNtryInf>Müller &amp; <![CDATA[<Söhne>]]></AddtlNtryInf>"))
+    text = f'<?xml version="1.0" encoding="{encoding}"?>' + document(
+        entry(inner="<AddtlNtryInf>Müller &amp; <![CDATA[<Söhne>]]></AddtlNtryInf>")
+    )
     assert Read(text.encode(encoding)).lines[0].description == "Müller & <Söhne>"
     mislabelled = text.replace(encoding, "utf-8").encode("cp1252")
     assert Read(mislabelled).lines[0].description == "Müller & <Söhne>"

@@ -67,7 +67,12 @@ def test_shapes_that_take_turns_and_batches(monkeypatch: pytest.MonkeyPatch) -> 
     body = "".join(kinds[chance.randrange(len(kinds))](number) for number in range(1, 3000))
     events = same((HEAD + body + TAIL).encode(), monkeypatch)
     lines = [event for event in events if isinstance(event, Line)]
-    assert len(lines) == 2999 and any(line.details for line in lines) and lines[0].raw.startswith("<Ntry>") and lines[-1].raw.endswith("</Ntry>")
+    assert (
+        len(lines) == 2999
+        and any(line.details for line in lines)
+        and lines[0].raw.startswith("<Ntry>")
+        and lines[-1].raw.endswith("</Ntry>")
+    )
 
 
 def test_names_with_a_prefix(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,7 +106,11 @@ def test_broken_in_the_middle_of_usual_entries(monkeypatch: pytest.MonkeyPatch) 
     chance = random.Random(11)
     for _ in range(150):
         at = chance.randrange(len(data))
-        broken = data[:at] if chance.random() < 0.5 else data[:at] + chance.choice([b"<", b">", b"&", b"</Ntry>", b"<Ntry>", b"</Stmt>", b'"', b"\x01", b"\xff"]) + data[at:]
+        broken = (
+            data[:at]
+            if chance.random() < 0.5
+            else data[:at] + chance.choice([b"<", b">", b"&", b"</Ntry>", b"<Ntry>", b"</Stmt>", b'"', b"\x01", b"\xff"]) + data[at:]
+        )
         fast, slow = (read(broken, by_shape=way, monkeypatch=monkeypatch) for way in (True, False))
         # Where it breaks off is told in the parser's own numbers; what was read before must be the same.
         assert [asdict(event) for event in fast if isinstance(event, Line)] == [asdict(event) for event in slow if isinstance(event, Line)]

@@ -80,7 +80,9 @@ def test_profile_and_text_output(tmp_path: Path) -> None:
 
 def test_corpus_report_on_a_folder_of_ones_own(tmp_path: Path) -> None:
     (tmp_path / "good.sta").write_text(MT940.replace(":61:bad\n", ""))
-    (tmp_path / "MANIFEST.tsv").write_text('format\tpath\tsource\tlicence\tbytes\tvalidity\tfacts\nmt940\tgood.sta\town\t-\t1\tvalid\t"{""stmts"": 1, ""tx"": 1, ""sum"": ""2.50"", ""bal_checkable"": 1, ""bal_ok"": 1}"\n')
+    (tmp_path / "MANIFEST.tsv").write_text(
+        'format\tpath\tsource\tlicence\tbytes\tvalidity\tfacts\nmt940\tgood.sta\town\t-\t1\tvalid\t"{""stmts"": 1, ""tx"": 1, ""sum"": ""2.50"", ""bal_checkable"": 1, ""bal_ok"": 1}"\n'
+    )
     out = io.StringIO()
     call_command(corpus_report.Command(stdout=out), "--folder", str(tmp_path))
     assert "1 ok" in out.getvalue()
@@ -102,7 +104,14 @@ def test_manage_py_starts_no_database(tmp_path: Path) -> None:
     env = {**os.environ, "PAYOS_HOME": str(home)}
     for name in ("DATABASE_URL", "PAYOS_DATABASE_URL"):
         env.pop(name, None)
-    done = subprocess.run([sys.executable, "manage.py", "parse_file", str(path), "--json"], cwd=REPOSITORY, env=env, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "manage.py", "parse_file", str(path), "--json"],
+        cwd=REPOSITORY,
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["statements"][0]["balances_ok"] is True
     assert not any("postgres" in item.name or "pgdata" in item.name or item.name == "PG_VERSION" for item in home.rglob("*"))

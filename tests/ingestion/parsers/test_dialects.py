@@ -41,24 +41,39 @@ def test_export_of_a_bank(name: str) -> None:
 
 
 def test_a_british_header_says_that_the_day_comes_first() -> None:
-    read = Read("Transaction Date,Sort Code,Account Number,Transaction Description,Debit Amount,Credit Amount\n03/02/2026,30-00-00,12345678,SHOP,10.00,\n01/02/2026,30-00-00,12345678,JOE,,50.00\n")
+    read = Read(
+        "Transaction Date,Sort Code,Account Number,Transaction Description,Debit Amount,Credit Amount\n03/02/2026,30-00-00,12345678,SHOP,10.00,\n01/02/2026,30-00-00,12345678,JOE,,50.00\n"
+    )
     assert [line.booking_date.isoformat() for line in read.lines if line.booking_date] == ["2026-02-03", "2026-02-01"]
 
 
 def test_a_narrative_that_mentions_a_sum_is_no_totals_row() -> None:
-    text = "Date,Description,Amount\n2026-01-02,a,1.00\nunknown,\"Mokėjimo operacija: (pradinė suma: USD 0001,01), dokumento Nr. 112, vykdymo data nežinoma\",-20.00\nTotal,,-19.00\n"
+    text = 'Date,Description,Amount\n2026-01-02,a,1.00\nunknown,"Mokėjimo operacija: (pradinė suma: USD 0001,01), dokumento Nr. 112, vykdymo data nežinoma",-20.00\nTotal,,-19.00\n'
     read = Read(text)
     assert read.amounts == [100] and [reject.position for reject in read.rejects] == [3] and read.flags.count("totals_row") == 1
 
 
 def test_square_entries_of_a_payout() -> None:
     def entry(number: int, kind: str, gross: int, fee: int) -> dict[str, object]:
-        money = {name: {"amount": amount, "currency_code": "USD"} for name, amount in (("gross_amount_money", gross), ("fee_amount_money", fee), ("net_amount_money", gross - fee))}
-        return {"id": f"poe_{number}", "payout_id": "po_1", "effective_at": "2026-03-24T03:07:09Z", "type": kind, **money, "type_charge_details": {"payment_id": "pay"}}
+        money = {
+            name: {"amount": amount, "currency_code": "USD"}
+            for name, amount in (("gross_amount_money", gross), ("fee_amount_money", fee), ("net_amount_money", gross - fee))
+        }
+        return {
+            "id": f"poe_{number}",
+            "payout_id": "po_1",
+            "effective_at": "2026-03-24T03:07:09Z",
+            "type": kind,
+            **money,
+            "type_charge_details": {"payment_id": "pay"},
+        }
 
     read = Read(json.dumps({"payout_entries": [entry(1, "CHARGE", 15000, 465), entry(2, "REFUND", -5000, 0)]}))
     assert read.amounts == [14535, -5000] and read.profile == ""
-    assert read.lines[0].extra == {"gross_minor": 15000, "fee_minor": 465, "net_minor": 14535, "payout": "po_1"} and read.lines[0].references["source"] == "pay"
+    assert (
+        read.lines[0].extra == {"gross_minor": 15000, "fee_minor": 465, "net_minor": 14535, "payout": "po_1"}
+        and read.lines[0].references["source"] == "pay"
+    )
 
 
 def test_paypal_transactions_take_the_signed_fee_and_leave_what_is_pending() -> None:
@@ -67,13 +82,27 @@ def test_paypal_transactions_take_the_signed_fee_and_leave_what_is_pending() -> 
                 "transaction_amount": {"currency_code": "USD", "value": value}, **({"fee_amount": {"currency_code": "USD", "value": fee}} if fee else {})}  # fmt: skip
         return {"transaction_info": info, "payer_info": {"account_id": "THEIRS", "email_address": "a@example.com"}}
 
-    read = Read(json.dumps({"account_number": "OURS", "transaction_details": [transaction(1, "S", "10.00", "-0.59"), transaction(2, "P", "-5.00", None), transaction(3, "S", "-4.00", None)]}))
+    read = Read(
+        json.dumps(
+            {
+                "account_number": "OURS",
+                "transaction_details": [
+                    transaction(1, "S", "10.00", "-0.59"),
+                    transaction(2, "P", "-5.00", None),
+                    transaction(3, "S", "-4.00", None),
+                ],
+            }
+        )
+    )
     assert read.amounts == [941, -400] and read.flags.count("not_settled") == 1 and read.statements[0].account == "OURS"
 
 
 def test_adyen_accounting_report_counts_what_moved_the_balance() -> None:
     head = "Merchant Account,Psp Reference,Merchant Reference,Payment Method,Booking Date,Main Currency,Main Amount,Record Type,Settlement Currency,Payable (SC),Commission (SC)\n"
-    read = Read(head + "M,881,R1,visa,2026-01-02 10:00:00,EUR,100.00,SentForSettle,EUR,,\nM,881,R1,visa,2026-01-03 10:00:00,EUR,100.00,Settled,EUR,98.20,1.80\nM,882,R2,visa,2026-01-04 10:00:00,EUR,20.00,Refunded,EUR,-20.10,0.10\n")
+    read = Read(
+        head
+        + "M,881,R1,visa,2026-01-02 10:00:00,EUR,100.00,SentForSettle,EUR,,\nM,881,R1,visa,2026-01-03 10:00:00,EUR,100.00,Settled,EUR,98.20,1.80\nM,882,R2,visa,2026-01-04 10:00:00,EUR,20.00,Refunded,EUR,-20.10,0.10\n"
+    )
     assert read.profile == "adyen_accounting" and read.amounts == [9820, -2010] and read.flags == ["row_kind"]
 
 
@@ -84,17 +113,25 @@ def test_stripe_exports_of_the_dashboard() -> None:
         "ch_3,c,The bank declined.,2026-02-03 13:12,25.00,0.00,cad,25.00,0.00,0.00,cad,Failed\n"
     )
     assert payments.profile == "stripe_payments" and payments.amounts == [2397, 1897] and payments.flags == ["not_settled"]
-    payouts = Read("id,Amount,Created (UTC),Currency,Arrival Date (UTC),Source Type,Status,Type,Description,Destination,Balance Transaction\npo_1,100.50,2026-01-02 10:00,usd,2026-01-04 00:00,card,paid,bank_account,STRIPE PAYOUT,ba_1,txn_1\n")
-    assert payouts.profile == "stripe_payouts_export" and payouts.amounts == [-10050] and payouts.lines[0].references["transaction"] == "txn_1"
+    payouts = Read(
+        "id,Amount,Created (UTC),Currency,Arrival Date (UTC),Source Type,Status,Type,Description,Destination,Balance Transaction\npo_1,100.50,2026-01-02 10:00,usd,2026-01-04 00:00,card,paid,bank_account,STRIPE PAYOUT,ba_1,txn_1\n"
+    )
+    assert (
+        payouts.profile == "stripe_payouts_export" and payouts.amounts == [-10050] and payouts.lines[0].references["transaction"] == "txn_1"
+    )
 
 
 def test_amounts_without_a_whole_part_and_with_spaces() -> None:
     mt940 = Read(":20:A\n:25:1\n:28C:1\n:60F:C260101EUR1,00\n:61:260101C,50NMSCX\n:61:260101D,5NMSCY\n:62F:C260101EUR1,00\n")
     assert mt940.amounts == [50, -50] and mt940.statements[0].balances_ok is True
-    ofx = Read("<OFX><STMTRS><CURDEF>EUR<BANKACCTFROM><ACCTID>1</BANKACCTFROM><STMTTRN><DTPOSTED>20260101<TRNAMT>+1 006,60<FITID>1</STMTTRN><STMTTRN><DTPOSTED>20260101<TRNAMT>10 06<FITID>2</STMTTRN></STMTRS></OFX>")
+    ofx = Read(
+        "<OFX><STMTRS><CURDEF>EUR<BANKACCTFROM><ACCTID>1</BANKACCTFROM><STMTTRN><DTPOSTED>20260101<TRNAMT>+1 006,60<FITID>1</STMTTRN><STMTTRN><DTPOSTED>20260101<TRNAMT>10 06<FITID>2</STMTTRN></STMTRS></OFX>"
+    )
     assert ofx.amounts == [100660] and len(ofx.rejects) == 1  # "10 06" groups nothing
 
 
 def test_camt_references_of_the_bank_itself() -> None:
-    read = Read('<Document><BkToCstmrDbtCdtNtfctn><Ntfctn><Ntry><Amt Ccy="CHF">1.00</Amt><CdtDbtInd>CRDT</CdtDbtInd><NtryDtls><TxDtls><Refs><Prtry><Tp>01</Tp><Ref>P1</Ref></Prtry></Refs></TxDtls></NtryDtls></Ntry></Ntfctn></BkToCstmrDbtCdtNtfctn></Document>')
+    read = Read(
+        '<Document><BkToCstmrDbtCdtNtfctn><Ntfctn><Ntry><Amt Ccy="CHF">1.00</Amt><CdtDbtInd>CRDT</CdtDbtInd><NtryDtls><TxDtls><Refs><Prtry><Tp>01</Tp><Ref>P1</Ref></Prtry></Refs></TxDtls></NtryDtls></Ntry></Ntfctn></BkToCstmrDbtCdtNtfctn></Document>'
+    )
     assert read.lines[0].references == {"proprietary": "P1"}

@@ -23,7 +23,9 @@ from tests.ingestion.parsers.helpers import Read
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 LAUGHS = "".join(f'<!ENTITY lol{n} "{(f"&lol{n - 1};") * 10}">' for n in range(1, 10))
-STATEMENT = '<Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.02"><BkToCstmrStmt><Stmt><Id>{}</Id></Stmt></BkToCstmrStmt></Document>'
+STATEMENT = (
+    '<Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.02"><BkToCstmrStmt><Stmt><Id>{}</Id></Stmt></BkToCstmrStmt></Document>'
+)
 
 
 def read_all(data: bytes, format: str | None = None, name: str = "") -> tuple[int, int]:
@@ -94,7 +96,22 @@ def test_a_sheet_with_two_far_corners_is_refused() -> None:
         Read(archive({"xl/workbook.xml": b"<workbook/>", "xl/worksheets/sheet1.xml": sheet}))
 
 
-@pytest.mark.parametrize("data", [b"", b"\0" * 100, b"PK\x03\x04", b"PK\x03\x04" + b"x" * 500, b"\xd0\xcf\x11\xe0" + b"\0" * 600, b"%PDF-1.4", b"\x1f\x8b\x08", b"<html><body>Log in</body></html>", b"[" * 100_000, b'{"a":' * 50_000, b"<Document/>"])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\0" * 100,
+        b"PK\x03\x04",
+        b"PK\x03\x04" + b"x" * 500,
+        b"\xd0\xcf\x11\xe0" + b"\0" * 600,
+        b"%PDF-1.4",
+        b"\x1f\x8b\x08",
+        b"<html><body>Log in</body></html>",
+        b"[" * 100_000,
+        b'{"a":' * 50_000,
+        b"<Document/>",
+    ],
+)
 def test_nothing_readable_says_why(data: bytes) -> None:
     with pytest.raises(Unreadable) as caught:
         Read(data)
@@ -144,7 +161,14 @@ def test_a_line_without_end_is_given_up_in_bounded_memory(format: str) -> None:
         print(rejects, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) >> 10)
         """
     )
-    done = subprocess.run([sys.executable, "-c", script, format, ENDLESS[format].hex()], capture_output=True, text=True, timeout=60, cwd=REPOSITORY, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", script, format, ENDLESS[format].hex()],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=REPOSITORY,
+        check=True,
+    )
     rejects, megabytes = map(int, done.stdout.split())
     assert rejects >= 1 and megabytes < 400
 
@@ -163,7 +187,11 @@ def test_memory_does_not_grow_with_the_file() -> None:
             print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10)
             """
         )
-        return int(subprocess.run([sys.executable, "-c", script, str(entries)], capture_output=True, text=True, timeout=60, cwd=REPOSITORY, check=True).stdout)
+        return int(
+            subprocess.run(
+                [sys.executable, "-c", script, str(entries)], capture_output=True, text=True, timeout=60, cwd=REPOSITORY, check=True
+            ).stdout
+        )
 
     small, large = peak(2), peak(40)
     assert large - small < 30
@@ -234,7 +262,12 @@ def test_random_bytes(data: bytes, format: str | None) -> None:
 
 
 @settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-@given(cells=st.lists(st.lists(st.text(st.characters(exclude_categories=["Cc", "Cs"]), max_size=12), min_size=3, max_size=5), min_size=1, max_size=6), delimiter=st.sampled_from([",", ";", "\t"]))
+@given(
+    cells=st.lists(
+        st.lists(st.text(st.characters(exclude_categories=["Cc", "Cs"]), max_size=12), min_size=3, max_size=5), min_size=1, max_size=6
+    ),
+    delimiter=st.sampled_from([",", ";", "\t"]),
+)
 def test_random_tables_lose_no_row(cells: list[list[str]], delimiter: str) -> None:
     """Every non-blank row under a header is a line, a reject or a flagged row."""
     import csv
@@ -268,7 +301,12 @@ def test_workbooks_with_damaged_parts_never_crash() -> None:
     os.dup2(quiet, 2)
     try:
         for turn in range(250):
-            read_all(mutate(data, chance) if turn % 2 else archive({name: mutate(part, chance) if chance.random() < 0.4 else part for name, part in parts.items()}), "xlsx")
+            read_all(
+                mutate(data, chance)
+                if turn % 2
+                else archive({name: mutate(part, chance) if chance.random() < 0.4 else part for name, part in parts.items()}),
+                "xlsx",
+            )
     finally:
         os.dup2(noise, 2)
         os.close(noise)

@@ -43,14 +43,19 @@ def test_a_wrapped_time_is_no_field(clock: str) -> None:
 
 
 def test_statement_number_over_two_lines_and_long_reference() -> None:
-    read = Read(":20:A\n:25:1\n:28C:00001\n/001\n:60F:C260101EUR0,\n:61:2601020102C5,NTRFREFERENCE-LONGER-THAN-SIXTEEN//BANKREF\nsupplement\n:62F:C260102EUR5,\n")
+    read = Read(
+        ":20:A\n:25:1\n:28C:00001\n/001\n:60F:C260101EUR0,\n:61:2601020102C5,NTRFREFERENCE-LONGER-THAN-SIXTEEN//BANKREF\nsupplement\n:62F:C260102EUR5,\n"
+    )
     assert read.statements[0].number == "00001/001"
     line = read.lines[0]
     assert line.references == {"owner": "REFERENCE-LONGER-THAN-SIXTEEN", "bank": "BANKREF"} and line.description == "supplement"
 
 
 def test_several_statements_each_with_its_own_balances() -> None:
-    read = Read(HEAD + ":61:260102C1,00NTRFA\n:62F:C260102EUR101,00\n-\n:20:B\n:25:OTHER\n:28C:2\n:60F:D260101USD5,00\n:62F:D260101USD6,00\n-}{5:}\n")
+    read = Read(
+        HEAD
+        + ":61:260102C1,00NTRFA\n:62F:C260102EUR101,00\n-\n:20:B\n:25:OTHER\n:28C:2\n:60F:D260101USD5,00\n:62F:D260101USD6,00\n-}{5:}\n"
+    )
     assert [(item.account, item.currency, item.balances_ok) for item in read.statements] == [
         ("DE89370400440532013000", "EUR", True), ("OTHER", "USD", False),
     ]  # fmt: skip
@@ -58,7 +63,11 @@ def test_several_statements_each_with_its_own_balances() -> None:
 
 
 def test_swift_blocks_and_balances_without_a_new_reference() -> None:
-    read = Read("{1:F01BANKDEFFAXXX0000000000}{2:I940BANKDEFFXXXXN}{4:\r\n" + HEAD + ":62M:C260101EUR100,00\r\n:60M:C260101EUR100,00\r\n:61:260102C1,NTRFX\r\n:62F:C260102EUR101,\r\n-}")
+    read = Read(
+        "{1:F01BANKDEFFAXXX0000000000}{2:I940BANKDEFFXXXXN}{4:\r\n"
+        + HEAD
+        + ":62M:C260101EUR100,00\r\n:60M:C260101EUR100,00\r\n:61:260102C1,NTRFX\r\n:62F:C260102EUR101,\r\n-}"
+    )
     assert [item.balances_ok for item in read.statements] == [True, True]
     assert read.statements[1].account == read.statements[0].account
 
@@ -69,7 +78,10 @@ def test_garbage_in_an_available_balance_costs_nothing() -> None:
 
 
 def test_german_narrative_gives_party_account_and_references() -> None:
-    read = statement(":61:260102C1,00NTRFX\r\n:86:166?00GUTSCHRIFT?109248?20EREF+E2E-1?21MREF+M-1?22SVWZ+Rechnung 4?23711 vom Mai\r\n?30DEUTDEFF?31DE02120300000000202051?32Muster?33mann GmbH\r\n", "C260131EUR101,00")
+    read = statement(
+        ":61:260102C1,00NTRFX\r\n:86:166?00GUTSCHRIFT?109248?20EREF+E2E-1?21MREF+M-1?22SVWZ+Rechnung 4?23711 vom Mai\r\n?30DEUTDEFF?31DE02120300000000202051?32Muster?33mann GmbH\r\n",
+        "C260131EUR101,00",
+    )
     line = read.lines[0]
     assert (line.counterparty, line.counterparty_account) == ("Mustermann GmbH", "DE02120300000000202051")
     assert line.references["end_to_end"] == "E2E-1" and line.references["mandate"] == "M-1"
@@ -77,7 +89,10 @@ def test_german_narrative_gives_party_account_and_references() -> None:
 
 
 def test_dutch_narrative_wrapped_inside_a_key() -> None:
-    read = statement(":61:260102C1,00NTRFX\r\n:86:/EREF/ORDER-9//CNTP/NL02ABNA0123456789/ABNANL2A/J. JANSEN///RE\r\nMI/USTD//Invoice 42/\r\n", "C260131EUR101,00")
+    read = statement(
+        ":61:260102C1,00NTRFX\r\n:86:/EREF/ORDER-9//CNTP/NL02ABNA0123456789/ABNANL2A/J. JANSEN///RE\r\nMI/USTD//Invoice 42/\r\n",
+        "C260131EUR101,00",
+    )
     line = read.lines[0]
     assert (line.references["end_to_end"], line.counterparty, line.counterparty_account, line.description) == (
         "ORDER-9", "J. JANSEN", "NL02ABNA0123456789", "Invoice 42",
@@ -91,7 +106,9 @@ def test_a_second_narrative_is_added() -> None:
 
 def test_not_utf8() -> None:
     assert statement(":61:260102C1,00NTRFX\r\n:86:Müller\r\n").lines[0].description == "Müller"
-    assert Read((HEAD + ":61:260102C1,00NTRFX\r\n:86:Müller\r\n:62F:C260131EUR101,00\r\n").encode("cp1252")).lines[0].description == "Müller"
+    assert (
+        Read((HEAD + ":61:260102C1,00NTRFX\r\n:86:Müller\r\n:62F:C260131EUR101,00\r\n").encode("cp1252")).lines[0].description == "Müller"
+    )
 
 
 def test_an_unreadable_line_is_rejected_and_does_not_lend_its_narrative() -> None:
@@ -101,7 +118,9 @@ def test_an_unreadable_line_is_rejected_and_does_not_lend_its_narrative() -> Non
 
 
 def test_mt942_totals() -> None:
-    text = ":20:R\n:25:1\n:28C:1\n:34F:EURD0,\n:13D:2601021200+0100\n:61:260102C10,NTRFX\n:61:260102D4,NTRFY\n:90D:1EUR4,\n:90C:2EUR10,\n-\n"
+    text = (
+        ":20:R\n:25:1\n:28C:1\n:34F:EURD0,\n:13D:2601021200+0100\n:61:260102C10,NTRFX\n:61:260102D4,NTRFY\n:90D:1EUR4,\n:90C:2EUR10,\n-\n"
+    )
     read = Read(text)
     assert read.format == "mt942" and read.amounts == [1000, -400] and read.lines[0].currency == "EUR"
     assert read.flags.count("control_total") == 1, "one debit is right, two credits are not"
@@ -147,8 +166,15 @@ def test_indented_fields() -> None:
 
 def test_an_account_under_the_line_is_the_other_sides_and_a_pointer_is_no_reference() -> None:
     """As Dutch banks write it: the reference field only says that the reference is in the narrative."""
-    read = statement(":61:260102C000000000001,00N541EREF\r\nNL91ABNA0417164300\r\n:86:/EREF/E2E-2/ORDP//NAME/PAYER/REMI/Salary\r\n", "C260131EUR101,00")
+    read = statement(
+        ":61:260102C000000000001,00N541EREF\r\nNL91ABNA0417164300\r\n:86:/EREF/E2E-2/ORDP//NAME/PAYER/REMI/Salary\r\n", "C260131EUR101,00"
+    )
     line = read.lines[0]
-    assert (line.counterparty, line.counterparty_account, line.description, line.references) == ("PAYER", "NL91ABNA0417164300", "Salary", {"end_to_end": "E2E-2"})
+    assert (line.counterparty, line.counterparty_account, line.description, line.references) == (
+        "PAYER",
+        "NL91ABNA0417164300",
+        "Salary",
+        {"end_to_end": "E2E-2"},
+    )
     plain = statement(":61:260102C1,00NTRFX\r\nPAYMENT DETAILS\r\n:86:more\r\n", "C260131EUR101,00").lines[0]
     assert plain.description == "PAYMENT DETAILS more" and plain.references == {"owner": "X"}

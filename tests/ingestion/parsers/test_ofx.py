@@ -60,7 +60,12 @@ def test_missing_ledger_balance_and_missing_currency() -> None:
 
 
 def test_a_transaction_in_another_currency() -> None:
-    read = Read(sgml(transaction(more="<CURRENCY><CURRATE>1.1<CURSYM>EUR</CURRENCY>") + transaction(fitid="F2", more="<ORIGCURRENCY><CURRATE>1.1<CURSYM>EUR</ORIGCURRENCY>")))
+    read = Read(
+        sgml(
+            transaction(more="<CURRENCY><CURRATE>1.1<CURSYM>EUR</CURRENCY>")
+            + transaction(fitid="F2", more="<ORIGCURRENCY><CURRATE>1.1<CURSYM>EUR</ORIGCURRENCY>")
+        )
+    )
     assert [line.currency for line in read.lines] == ["EUR", "USD"]
 
 
@@ -70,7 +75,9 @@ def test_unreadable_amounts_are_rejected(amount: str) -> None:
     assert read.amounts == [100] and len(read.rejects) == 1
 
 
-@pytest.mark.parametrize(("amount", "minor"), [("+00115.8300", 11583), ("-1,234.56", -123456), ("1.234,56", 123456), ("12,5", 1250), ("-.5", -50)])
+@pytest.mark.parametrize(
+    ("amount", "minor"), [("+00115.8300", 11583), ("-1,234.56", -123456), ("1.234,56", 123456), ("12,5", 1250), ("-.5", -50)]
+)
 def test_amounts_as_banks_write_them(amount: str, minor: int) -> None:
     assert Read(sgml(transaction(amount))).amounts == [minor]
 
@@ -82,7 +89,11 @@ def test_several_accounts() -> None:
 
 
 def test_investment_transactions_are_counted_not_lost() -> None:
-    text = sgml("<BUYMF><INVBUY><INVTRAN><FITID>1<DTTRADE>20260101</INVTRAN><TOTAL>-197.2</INVBUY></BUYMF><INVBANKTRAN>" + transaction() + "<SUBACCTFUND>CASH</INVBANKTRAN>")
+    text = sgml(
+        "<BUYMF><INVBUY><INVTRAN><FITID>1<DTTRADE>20260101</INVTRAN><TOTAL>-197.2</INVBUY></BUYMF><INVBANKTRAN>"
+        + transaction()
+        + "<SUBACCTFUND>CASH</INVBANKTRAN>"
+    )
     read = Read(text.replace("STMTRS", "INVSTMTRS").replace("BANKTRANLIST", "INVTRANLIST"))
     assert read.amounts == [-500] and "BUYMF, total -197.2" in read.rejects[0].reason
 
@@ -111,7 +122,9 @@ def test_ofxparse_agrees_on_amounts_and_ids() -> None:
 
 
 def test_a_list_of_accounts_is_no_statement() -> None:
-    read = Read(f"<OFX>{SIGNON}<SIGNUPMSGSRSV1><ACCTINFORS><ACCTINFO><BANKACCTINFO><BANKACCTFROM><BANKID>1<ACCTID>7<ACCTTYPE>CHECKING</BANKACCTFROM></BANKACCTINFO></ACCTINFO></ACCTINFORS></SIGNUPMSGSRSV1></OFX>")
+    read = Read(
+        f"<OFX>{SIGNON}<SIGNUPMSGSRSV1><ACCTINFORS><ACCTINFO><BANKACCTINFO><BANKACCTFROM><BANKID>1<ACCTID>7<ACCTTYPE>CHECKING</BANKACCTFROM></BANKACCTINFO></ACCTINFO></ACCTINFORS></SIGNUPMSGSRSV1></OFX>"
+    )
     assert read.statements == [] and read.lines == []
 
 

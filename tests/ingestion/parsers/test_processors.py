@@ -27,7 +27,15 @@ def test_stripe_api_objects_in_minor_units() -> None:
     read = Read(json.dumps({"object": "list", "data": [record, uganda]}))
     assert [(line.currency, line.amount_minor) for line in read.lines] == [("USD", 941), ("UGX", 5000)]
     assert read.lines[0].booking_date == date(2026, 1, 1) and read.lines[0].references == {"id": "txn_1", "source": "ch_1"}
-    payout = {"object": "payout", "id": "po_1", "amount": 1100, "currency": "usd", "created": 1767225600, "arrival_date": 1767398400, "status": "paid"}
+    payout = {
+        "object": "payout",
+        "id": "po_1",
+        "amount": 1100,
+        "currency": "usd",
+        "created": 1767225600,
+        "arrival_date": 1767398400,
+        "status": "paid",
+    }
     assert Read(json.dumps(payout)).amounts == [-1100], "a payout leaves the processor's balance"
 
 
@@ -56,16 +64,48 @@ def test_mpesa_statement_under_its_preamble() -> None:
     )
     statement = read.statements[0]
     assert read.profile == "mpesa_statement" and read.amounts == [-1150, 150000, 100000]
-    assert (statement.account, statement.currency, statement.opening_minor, statement.closing_minor, statement.balances_ok) == ("174379", "KES", 0, 248850, True)
-    assert read.lines[0].booking_date == date(2026, 2, 3) and read.lines[1].references == {"transaction": "TAA2", "customer": "INV-7"} and read.lines[1].reference == "TAA2"
+    assert (statement.account, statement.currency, statement.opening_minor, statement.closing_minor, statement.balances_ok) == (
+        "174379",
+        "KES",
+        0,
+        248850,
+        True,
+    )
+    assert (
+        read.lines[0].booking_date == date(2026, 2, 3)
+        and read.lines[1].references == {"transaction": "TAA2", "customer": "INV-7"}
+        and read.lines[1].reference == "TAA2"
+    )
     assert read.flags.count("not_settled") == 1
 
 
 def test_mpesa_callbacks() -> None:
-    item = [{"Name": "Amount", "Value": 1.0}, {"Name": "MpesaReceiptNumber", "Value": "R1"}, {"Name": "Balance"}, {"Name": "TransactionDate", "Value": 20260102101112}, {"Name": "PhoneNumber", "Value": 254700000001}]
-    paid = Read(json.dumps({"Body": {"stkCallback": {"MerchantRequestID": "M", "CheckoutRequestID": "C", "ResultCode": 0, "ResultDesc": "ok", "CallbackMetadata": {"Item": item}}}}))
+    item = [
+        {"Name": "Amount", "Value": 1.0},
+        {"Name": "MpesaReceiptNumber", "Value": "R1"},
+        {"Name": "Balance"},
+        {"Name": "TransactionDate", "Value": 20260102101112},
+        {"Name": "PhoneNumber", "Value": 254700000001},
+    ]
+    paid = Read(
+        json.dumps(
+            {
+                "Body": {
+                    "stkCallback": {
+                        "MerchantRequestID": "M",
+                        "CheckoutRequestID": "C",
+                        "ResultCode": 0,
+                        "ResultDesc": "ok",
+                        "CallbackMetadata": {"Item": item},
+                    }
+                }
+            }
+        )
+    )
     assert paid.amounts == [100] and paid.lines[0].references["id"] == "R1" and paid.lines[0].value_date == date(2026, 1, 2)
-    cancelled = Read(json.dumps({"Body": {"stkCallback": {"MerchantRequestID": "M", "ResultCode": 1032, "ResultDesc": "Request cancelled by user."}}}))
+    cancelled = Read(
+        json.dumps({"Body": {"stkCallback": {"MerchantRequestID": "M", "ResultCode": 1032, "ResultDesc": "Request cancelled by user."}}})
+    )
     assert cancelled.lines == [] and "no_movement" in cancelled.flags
 
 
@@ -103,21 +143,56 @@ def test_square_payouts() -> None:
     assert read.profile == "square_payouts" and read.amounts == [1135, -500]
     assert read.lines[0].extra and (read.lines[0].extra["fee_minor"], read.lines[0].extra["payout"]) == (-65, "po_1")
     assert (read.lines[0].booking_date, read.lines[0].value_date) == (date(2026, 1, 30), date(2026, 1, 31))
-    api = {"payouts": [{"id": "po_9", "status": "PAID", "amount_money": {"amount": 6259, "currency_code": "USD"}, "created_at": "2026-01-01T00:00:00Z", "arrival_date": "2026-01-02"}]}
+    api = {
+        "payouts": [
+            {
+                "id": "po_9",
+                "status": "PAID",
+                "amount_money": {"amount": 6259, "currency_code": "USD"},
+                "created_at": "2026-01-01T00:00:00Z",
+                "arrival_date": "2026-01-02",
+            }
+        ]
+    }
     assert Read(json.dumps(api)).amounts == [-6259]
 
 
 def test_mpesa_payment_out_and_its_failure() -> None:
-    parameters = [{"Key": "TransactionAmount", "Value": 10}, {"Key": "TransactionReceipt", "Value": "R9"}, {"Key": "TransactionCompletedDateTime", "Value": "01.02.2026 03:00:00"}]
-    result = {"ResultType": 0, "ResultCode": 0, "ResultDesc": "ok", "OriginatorConversationID": "O", "ConversationID": "C", "TransactionID": "R9", "ResultParameters": {"ResultParameter": parameters}}
+    parameters = [
+        {"Key": "TransactionAmount", "Value": 10},
+        {"Key": "TransactionReceipt", "Value": "R9"},
+        {"Key": "TransactionCompletedDateTime", "Value": "01.02.2026 03:00:00"},
+    ]
+    result = {
+        "ResultType": 0,
+        "ResultCode": 0,
+        "ResultDesc": "ok",
+        "OriginatorConversationID": "O",
+        "ConversationID": "C",
+        "TransactionID": "R9",
+        "ResultParameters": {"ResultParameter": parameters},
+    }
     read = Read(json.dumps({"Result": result}))
     assert read.amounts == [-1000] and read.lines[0].references["id"] == "R9" and read.lines[0].value_date == date(2026, 2, 1)
     assert "no_movement" in Read(json.dumps({"Result": {**result, "ResultCode": 2001}})).flags
 
 
 def test_stripe_dispute_moves_what_its_balance_transactions_say() -> None:
-    inner = {"id": "txn_1", "object": "balance_transaction", "amount": -4200, "fee": 1500, "net": -5700, "currency": "usd", "reporting_category": "dispute"}
-    event = {"id": "evt_1", "object": "event", "type": "charge.dispute.created", "data": {"object": {"id": "du_1", "object": "dispute", "created": 1767225600, "balance_transactions": [inner]}}}
+    inner = {
+        "id": "txn_1",
+        "object": "balance_transaction",
+        "amount": -4200,
+        "fee": 1500,
+        "net": -5700,
+        "currency": "usd",
+        "reporting_category": "dispute",
+    }
+    event = {
+        "id": "evt_1",
+        "object": "event",
+        "type": "charge.dispute.created",
+        "data": {"object": {"id": "du_1", "object": "dispute", "created": 1767225600, "balance_transactions": [inner]}},
+    }
     read = Read(json.dumps(event))
     assert read.amounts == [-5700] and read.lines[0].booking_date == date(2026, 1, 1)
     assert "no_movement" in Read('{"id":"cus_1","object":"customer","created":1767225600}').flags

@@ -107,7 +107,14 @@ def test_the_command_ends_soon_and_says_why(tmp_path: Path) -> None:
             file.truncate(2 << 30)
     names = [*refused, "folder", "missing", *ENDLESS]
     env = {**os.environ, "DJANGO_SETTINGS_MODULE": "payos.settings"}
-    ran = subprocess.run([sys.executable, "-c", CHILD, *(str(tmp_path / name) for name in names)], cwd=REPOSITORY, env=env, capture_output=True, text=True, timeout=300)
+    ran = subprocess.run(
+        [sys.executable, "-c", CHILD, *(str(tmp_path / name) for name in names)],
+        cwd=REPOSITORY,
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
     said = {name: (code, why, memory) for name, code, why, memory in map(json.loads, ran.stdout.splitlines())}
     assert list(said) == names, ran.stderr[-2000:]
     for name in [*refused, "folder", "missing", "text.csv", "one.json"]:
@@ -133,7 +140,12 @@ def test_amounts_typed_as_text_beside_numbers_are_read_as_they_are_meant(tmp_pat
     import openpyxl
 
     book = openpyxl.Workbook()
-    for row in (["Datum", "Betrag", "Saldo", "Text"], ["01.11.2026", 1234.56, 1234.56, "x"], ["02.11.2026", "-1.000,00", "234,56", "y"], ["03.11.2026", -4.56, 230, "z"]):
+    for row in (
+        ["Datum", "Betrag", "Saldo", "Text"],
+        ["01.11.2026", 1234.56, 1234.56, "x"],
+        ["02.11.2026", "-1.000,00", "234,56", "y"],
+        ["03.11.2026", -4.56, 230, "z"],
+    ):
         book.active.append(row)
     book.save(tmp_path / "mixed.xlsx")
     ends, lines, rejects = read((tmp_path / "mixed.xlsx").read_bytes())

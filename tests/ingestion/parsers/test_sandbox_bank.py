@@ -12,7 +12,10 @@ from sandbox.statements import FORMATS, Line, Statement
 from tests.ingestion.parsers.helpers import Read
 
 TEXT = st.text(st.characters(min_codepoint=32, max_codepoint=0x17F, exclude_categories=["Cc"]), max_size=60)
-KINDS = {True: st.sampled_from(["deposit", "wire_in", "ach_in", "lockbox", "interest"]), False: st.sampled_from(["transfer", "fee", "check_paid", "chargeback"])}
+KINDS = {
+    True: st.sampled_from(["deposit", "wire_in", "ach_in", "lockbox", "interest"]),
+    False: st.sampled_from(["transfer", "fee", "check_paid", "chargeback"]),
+}
 DAY = date(2026, 2, 28)
 
 
@@ -21,7 +24,8 @@ def statement(draw: st.DrawFn, currency: str) -> Statement:
     amounts = draw(st.lists(st.integers(-(10**9), 10**9).filter(bool), max_size=6))
     opening = draw(st.integers(-(10**10), 10**10))
     lines = tuple(
-        Line(number, "2026-02-28T10:00:00Z", DAY, draw(KINDS[amount > 0]), amount, f"trf-{number}", draw(TEXT), draw(TEXT)) for number, amount in enumerate(amounts, 1)
+        Line(number, "2026-02-28T10:00:00Z", DAY, draw(KINDS[amount > 0]), amount, f"trf-{number}", draw(TEXT), draw(TEXT))
+        for number, amount in enumerate(amounts, 1)
     )
     return Statement(currency, f"00{currency}4711", DAY, opening, opening + sum(amounts), lines, datetime(2026, 3, 1, tzinfo=UTC))
 

@@ -23,21 +23,36 @@ STYLES = (
     f'<styleSheet xmlns="{MAIN}"><numFmts count="7"><numFmt numFmtId="164" formatCode="yyyy\\-mm\\-dd;@"/><numFmt numFmtId="165" formatCode="#,##0.00\\ [$€-407];[Red]\\-#,##0.00\\ [$€-407]"/>'
     '<numFmt numFmtId="166" formatCode="[$-F800]dddd\\,\\ mmmm\\ dd\\,\\ yyyy"/><numFmt numFmtId="167" formatCode="&quot;d&quot;0.00"/><numFmt numFmtId="168" formatCode="[h]:mm:ss"/>'
     '<numFmt numFmtId="169" formatCode="dd/mm/yyyy hh:mm"/><numFmt numFmtId="170" formatCode="General"/></numFmts>'
-    '<cellXfs count="13">' + "".join(f'<xf numFmtId="{number}"/>' for number in (0, 14, 22, 4, 164, 165, 166, 167, 168, 169, 170, 46, 49)) + "</cellXfs></styleSheet>"
+    '<cellXfs count="13">'
+    + "".join(f'<xf numFmtId="{number}"/>' for number in (0, 14, 22, 4, 164, 165, 166, 167, 168, 169, 170, 46, 49))
+    + "</cellXfs></styleSheet>"
 )
 
 
-def pack(sheets: dict[str, str], strings: str = "", styles: str = STYLES, properties: str = "", extra: dict[str, bytes] | None = None, encoding: str = "utf-8") -> bytes:
+def pack(
+    sheets: dict[str, str],
+    strings: str = "",
+    styles: str = STYLES,
+    properties: str = "",
+    extra: dict[str, bytes] | None = None,
+    encoding: str = "utf-8",
+) -> bytes:
     """A workbook of sheets in XML."""
     relations = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
     package = "http://schemas.openxmlformats.org/package/2006/relationships"
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr("[Content_Types].xml", '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"/>')
-        file.writestr("_rels/.rels", f'<Relationships xmlns="{package}"><Relationship Id="rId1" Type="{relations}/officeDocument" Target="xl/workbook.xml"/></Relationships>')
+        file.writestr(
+            "_rels/.rels",
+            f'<Relationships xmlns="{package}"><Relationship Id="rId1" Type="{relations}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
+        )
         listed = "".join(f'<sheet name="{name}" sheetId="{number}" r:id="rId{number}"/>' for number, name in enumerate(sheets, 1))
         file.writestr("xl/workbook.xml", f'<workbook xmlns="{MAIN}" xmlns:r="{relations}">{properties}<sheets>{listed}</sheets></workbook>')
-        targets = "".join(f'<Relationship Id="rId{number}" Type="{relations}/worksheet" Target="worksheets/sheet{number}.xml"/>' for number in range(1, len(sheets) + 1))
+        targets = "".join(
+            f'<Relationship Id="rId{number}" Type="{relations}/worksheet" Target="worksheets/sheet{number}.xml"/>'
+            for number in range(1, len(sheets) + 1)
+        )
         file.writestr("xl/_rels/workbook.xml.rels", f'<Relationships xmlns="{package}">{targets}</Relationships>')
         for number, sheet in enumerate(sheets.values(), 1):
             file.writestr(f"xl/worksheets/sheet{number}.xml", sheet.encode(encoding))
@@ -72,15 +87,70 @@ def compare(data: bytes) -> int:
         assert repr(cells.sample(3)) == repr(rows[:3])
         for points in ([], [0, 2]):
             after = min(3, len(rows))
-            wanted = [(number, row) for block in xlsxfile.Rows(rows).shown(after, points) for number, row in zip(block.numbers, block.rows(), strict=True) if any(row)]
-            shown = [(number, row) for block in cells.shown(after, points) for number, row in zip(block.numbers, block.rows(), strict=True) if any(row)]
+            wanted = [
+                (number, row)
+                for block in xlsxfile.Rows(rows).shown(after, points)
+                for number, row in zip(block.numbers, block.rows(), strict=True)
+                if any(row)
+            ]
+            shown = [
+                (number, row)
+                for block in cells.shown(after, points)
+                for number, row in zip(block.numbers, block.rows(), strict=True)
+                if any(row)
+            ]
             assert shown == wanted
     return by_shape
 
 
-TEXTS = ["Rent", "", " padded ", "a & b <c>", "ünïcode €", "_x0041_", "a_x000D_b", "tab\there", "two\nlines", "12.50", "1,5", "2.500,00", "]]>", "x" * 300, "\u00a0", "emoji 😀", "'quoted\"", "0012"]
-NUMBERS = [0, -0.0, 1, -1, 12.5, 100, 1e-5, 1.5e-7, 79.29000000000001, 0.1 + 0.2, 1e15, 123456789012345678, 1e300, -1234.56, 0.05, 44197, 7.0000000000000007e-2, 1e21]
-DAYS = [dt.date(2026, 1, 2), dt.datetime(2026, 1, 2, 10, 30, 15), dt.date(1900, 1, 1), dt.datetime(2026, 5, 17, 23, 59, 59, 500000), dt.time(12, 30), dt.timedelta(hours=30)]
+TEXTS = [
+    "Rent",
+    "",
+    " padded ",
+    "a & b <c>",
+    "ünïcode €",
+    "_x0041_",
+    "a_x000D_b",
+    "tab\there",
+    "two\nlines",
+    "12.50",
+    "1,5",
+    "2.500,00",
+    "]]>",
+    "x" * 300,
+    "\u00a0",
+    "emoji 😀",
+    "'quoted\"",
+    "0012",
+]
+NUMBERS = [
+    0,
+    -0.0,
+    1,
+    -1,
+    12.5,
+    100,
+    1e-5,
+    1.5e-7,
+    79.29000000000001,
+    0.1 + 0.2,
+    1e15,
+    123456789012345678,
+    1e300,
+    -1234.56,
+    0.05,
+    44197,
+    7.0000000000000007e-2,
+    1e21,
+]
+DAYS = [
+    dt.date(2026, 1, 2),
+    dt.datetime(2026, 1, 2, 10, 30, 15),
+    dt.date(1900, 1, 1),
+    dt.datetime(2026, 5, 17, 23, 59, 59, 500000),
+    dt.time(12, 30),
+    dt.timedelta(hours=30),
+]
 
 
 @pytest.mark.parametrize("number", range(24))
@@ -90,15 +160,23 @@ def test_workbooks_of_openpyxl(number: int) -> None:
     book = openpyxl.Workbook(write_only=lean)
     if chance.random() < 0.2:
         book.epoch = openpyxl.utils.datetime.CALENDAR_MAC_1904
-    kinds = [chance.choice([TEXTS[:2], TEXTS, NUMBERS[:5], NUMBERS, DAYS[:1], DAYS, [Decimal("1.10"), 5]]) for _ in range(chance.randrange(1, 9))]
+    kinds = [
+        chance.choice([TEXTS[:2], TEXTS, NUMBERS[:5], NUMBERS, DAYS[:1], DAYS, [Decimal("1.10"), 5]]) for _ in range(chance.randrange(1, 9))
+    ]
     for _ in range(chance.choice([1, 1, 3])):
-        made = book.create_sheet() if lean else (book.active if chance.random() < 0.5 and book.active is not None and book.active.max_row <= 1 else book.create_sheet())
+        made = (
+            book.create_sheet()
+            if lean
+            else (book.active if chance.random() < 0.5 and book.active is not None and book.active.max_row <= 1 else book.create_sheet())
+        )
         made.append([f"Column {at}" for at in range(len(kinds))])
         odd = chance.choice([0.0, 0.01, 0.3])
         for _ in range(chance.choice([3, 60, 900])):
             row = [chance.choice(kind) for kind in kinds]
             if chance.random() < odd:
-                row = chance.choice([[None] * len(row), [], row[:1], [*row, "more"], [chance.choice([None, cell, "other", 7, True]) for cell in row]])
+                row = chance.choice(
+                    [[None] * len(row), [], row[:1], [*row, "more"], [chance.choice([None, cell, "other", 7, True]) for cell in row]]
+                )
             made.append(row)
         if not lean and chance.random() < 0.5:
             made.cell(made.max_row + 3, len(kinds) + 2).number_format = "0.00"
@@ -118,17 +196,27 @@ def excel(chance: random.Random, count: int, *, office: bool) -> tuple[str, str]
 
     rows = []
     for number in range(1, count + 1):
-        open_row = f'<row r="{number}" customFormat="false" ht="12.8" hidden="false" customHeight="false" outlineLevel="0" collapsed="false">' if office else f'<row r="{number}" spans="1:6" x14ac:dyDescent="0.25">'
+        open_row = (
+            f'<row r="{number}" customFormat="false" ht="12.8" hidden="false" customHeight="false" outlineLevel="0" collapsed="false">'
+            if office
+            else f'<row r="{number}" spans="1:6" x14ac:dyDescent="0.25">'
+        )
         cells = []
         for column, kind in zip("ABCDEF", "dtntne", strict=True):
             place = f'r="{column}{number}"'
             if number == 1 or kind == "t":
-                cells.append(f'<c {place} s="{chance.choice("00007")}" t="s"><v>{shared(chance.choice(TEXTS) if chance.random() < 0.3 else f"text {number % 50}")}</v></c>')
+                cells.append(
+                    f'<c {place} s="{chance.choice("00007")}" t="s"><v>{shared(chance.choice(TEXTS) if chance.random() < 0.3 else f"text {number % 50}")}</v></c>'
+                )
             elif kind == "d":
-                cells.append(f'<c {place} s="{chance.choice("1111149")}"><v>{chance.choice([46023, 46024.5, 46025.123456789, 60, 0.25])}</v></c>')
+                cells.append(
+                    f'<c {place} s="{chance.choice("1111149")}"><v>{chance.choice([46023, 46024.5, 46025.123456789, 60, 0.25])}</v></c>'
+                )
             elif kind == "n":
                 typed = ' t="n"' if office else ""
-                cells.append(f'<c {place} s="{chance.choice("33335")}"{typed}><v>{chance.choice(["12.5", "-0.1", "7.0000000000000007E-2", "100", "79.290000000000006", "1E-4", "0"])}</v></c>')
+                cells.append(
+                    f'<c {place} s="{chance.choice("33335")}"{typed}><v>{chance.choice(["12.5", "-0.1", "7.0000000000000007E-2", "100", "79.290000000000006", "1E-4", "0"])}</v></c>'
+                )
             elif chance.random() < 0.7:
                 cells.append(f'<c {place} s="3"/>')
         if chance.random() < 0.05:
@@ -136,7 +224,9 @@ def excel(chance: random.Random, count: int, *, office: bool) -> tuple[str, str]
         rows.append(open_row + "".join(cells) + "</row>")
     keep = ' xml:space="preserve"'
     items = "".join(f"<si><t{keep if office or text != text.strip() else ''}>{escape(text, quote=False)}</t></si>" for text in table)
-    return "".join(rows), f'<?xml version="1.0" encoding="UTF-8"?>\n<sst xmlns="{MAIN}" count="{count}" uniqueCount="{len(table)}">{items}</sst>'
+    return "".join(
+        rows
+    ), f'<?xml version="1.0" encoding="UTF-8"?>\n<sst xmlns="{MAIN}" count="{count}" uniqueCount="{len(table)}">{items}</sst>'
 
 
 @pytest.mark.parametrize("number", range(16))
@@ -146,7 +236,16 @@ def test_workbooks_in_the_style_of_excel_and_of_libreoffice(number: int) -> None
     rows, strings = excel(chance, chance.choice([4, 300, 2500]), office=office)
     head = '<dimension ref="A1:F9"/><sheetViews><sheetView workbookViewId="0"/></sheetViews><cols><col min="1" max="6" width="12"/></cols>'
     tail = '<mergeCells count="1"><mergeCell ref="A1:B1"/></mergeCells><pageMargins left="0.7"/>'
-    assert compare(pack({"Umsätze": sheet(rows, head, tail)}, strings, properties=chance.choice(["", '<workbookPr date1904="1"/>', '<workbookPr defaultThemeVersion="1"/>']))) == 1
+    assert (
+        compare(
+            pack(
+                {"Umsätze": sheet(rows, head, tail)},
+                strings,
+                properties=chance.choice(["", '<workbookPr date1904="1"/>', '<workbookPr defaultThemeVersion="1"/>']),
+            )
+        )
+        == 1
+    )
 
 
 def test_workbooks_of_exporters_without_shared_strings() -> None:
@@ -239,7 +338,9 @@ def test_changed_sheets_come_out_the_same(number: int) -> None:
     text = bytearray(sheet(rows).encode())
     for _ in range(chance.choice([1, 1, 4])):
         at = chance.randrange(len(text))
-        text[at : at + chance.choice([0, 1, 5])] = chance.choice([b"", b"<", b">", b"&", b'"', b" ", b"/", b"1", b"A", b"<v>", b"</c>", b"</row>", b"<!--", b"\xff", b' t="s"', b"<f>1</f>"])
+        text[at : at + chance.choice([0, 1, 5])] = chance.choice(
+            [b"", b"<", b">", b"&", b'"', b" ", b"/", b"1", b"A", b"<v>", b"</c>", b"</row>", b"<!--", b"\xff", b' t="s"', b"<f>1</f>"]
+        )
     try:
         compare(pack({"S": text.decode("latin-1")}, strings, encoding="latin-1"))
     except Unreadable as error:
@@ -278,7 +379,15 @@ def test_bank_files_come_out_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     book = openpyxl.Workbook()
     book.active.append(["Date", "Description", "Amount", "Balance", "Currency"])
     for number in range(1500):
-        book.active.append([dt.date(2026, 1, number % 28 + 1), f"Invoice {number} & more" if number % 9 else "  ", number / 100 if number % 70 else "1.234,50", number % 7, "EUR"])
+        book.active.append(
+            [
+                dt.date(2026, 1, number % 28 + 1),
+                f"Invoice {number} & more" if number % 9 else "  ",
+                number / 100 if number % 70 else "1.234,50",
+                number % 7,
+                "EUR",
+            ]
+        )
     out = io.BytesIO()
     book.save(out)
     for data in [*(path.read_bytes() for path in paths), out.getvalue()]:

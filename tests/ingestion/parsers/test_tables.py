@@ -33,7 +33,9 @@ def test_numbers_as_people_write_them(text: str, mark: str, minor: int) -> None:
     assert Numbers(mark).read(text, 2) == minor
 
 
-@pytest.mark.parametrize(("text", "mark"), [("12,50", "."), ("12.50", ","), ("1.2.3", "."), ("abc", "."), ("", "."), ("12.345", "."), ("9" * 30, ".")])
+@pytest.mark.parametrize(
+    ("text", "mark"), [("12,50", "."), ("12.50", ","), ("1.2.3", "."), ("abc", "."), ("", "."), ("12.345", "."), ("9" * 30, ".")]
+)
 def test_numbers_that_mean_something_else_are_refused(text: str, mark: str) -> None:
     with pytest.raises(AmountError):
         Numbers(mark).read(text, 2)
@@ -76,12 +78,16 @@ def test_credit_and_debit_columns_whatever_their_signs() -> None:
 
 
 def test_direction_column() -> None:
-    read = Read('"Datum","Naam / Omschrijving","Rekening","Tegenrekening","Code","Af Bij","Bedrag (EUR)","Mutatiesoort","Mededelingen"\n"20260102","J","NL1","NL2","GT","Af","12,50","x","m"\n"20260103","J","NL1","NL2","GT","Bij","1,00","x","m"\n')
+    read = Read(
+        '"Datum","Naam / Omschrijving","Rekening","Tegenrekening","Code","Af Bij","Bedrag (EUR)","Mutatiesoort","Mededelingen"\n"20260102","J","NL1","NL2","GT","Af","12,50","x","m"\n"20260103","J","NL1","NL2","GT","Bij","1,00","x","m"\n'
+    )
     assert read.amounts == [-1250, 100] and read.lines[0].currency == "EUR" and read.statements[0].account == "NL1"
 
 
 def test_blank_short_totals_and_note_rows() -> None:
-    read = Read("Date,Description,Amount,Currency\n\n2026-01-01,A,5.00,EUR\n,,,\n2026-01-02,B\nTotal,,5.00,\nEnd of report\n2026-01-03,C,x1,EUR\n")
+    read = Read(
+        "Date,Description,Amount,Currency\n\n2026-01-01,A,5.00,EUR\n,,,\n2026-01-02,B\nTotal,,5.00,\nEnd of report\n2026-01-03,C,x1,EUR\n"
+    )
     assert read.amounts == [500]
     assert [reject.position for reject in read.rejects] == [5, 8]
     assert read.flags.count("totals_row") == 2
@@ -130,13 +136,24 @@ def test_a_mapping_profile_decides() -> None:
 
 
 def test_profiles_that_cannot_work_say_so() -> None:
-    for wrong in ({"columns": {"nonsense": ["x"]}}, {"columns": {"booking_date": ["x"]}}, {"columns": {"amount": ["x"]}, "decimal": "x"}, {"columns": {"amount": ["x"]}, "what": 1}):
+    for wrong in (
+        {"columns": {"nonsense": ["x"]}},
+        {"columns": {"booking_date": ["x"]}},
+        {"columns": {"amount": ["x"]}, "decimal": "x"},
+        {"columns": {"amount": ["x"]}, "what": 1},
+    ):
         with pytest.raises(ProfileError):
             Profile.from_dict({"name": "p", **wrong})
 
 
 def test_computed_amount() -> None:
-    profile = Profile.from_dict({"name": "net", "columns": {"booking_date": ["d"], "gross": ["g"], "fee": ["f"], "currency": ["c"]}, "amount_terms": [[1, "gross"], [-1, "fee"]]})
+    profile = Profile.from_dict(
+        {
+            "name": "net",
+            "columns": {"booking_date": ["d"], "gross": ["g"], "fee": ["f"], "currency": ["c"]},
+            "amount_terms": [[1, "gross"], [-1, "fee"]],
+        }
+    )
     line = Read("d,g,f,c\n2026-01-01,10.00,0.30,USD\n", profile=profile).lines[0]
     assert line.amount_minor == 970 and line.extra == {"gross_minor": 1000, "fee_minor": 30}
 
@@ -151,7 +168,14 @@ def test_workbook_by_content_whatever_its_name() -> None:
 
 
 def test_json_by_path_keeps_exact_numbers() -> None:
-    profile = Profile.from_dict({"name": "api", "records": "result.items", "columns": {"booking_date": ["at"], "amount": ["money.value"], "currency": ["money.code"]}, "references": {"id": ["id"]}})
+    profile = Profile.from_dict(
+        {
+            "name": "api",
+            "records": "result.items",
+            "columns": {"booking_date": ["at"], "amount": ["money.value"], "currency": ["money.code"]},
+            "references": {"id": ["id"]},
+        }
+    )
     text = '{"result":{"items":[{"id":1,"at":"2026-01-02T10:00:00Z","money":{"value":1234567890123.45,"code":"usd"}},{"id":2,"at":"2026-01-02","money":{"value":1e2,"code":"USD"}},3]}}'
     read = Read(text, profile=profile)
     assert read.amounts == [123456789012345, 10000] and [line.reference for line in read.lines] == ["1", "2"]
@@ -159,7 +183,9 @@ def test_json_by_path_keeps_exact_numbers() -> None:
 
 
 def test_ndjson_goes_on_after_a_bad_line() -> None:
-    read = Read('{"date":"2026-01-01","amount":"1.50","currency":"EUR"}\nnot json\n{"date":"2026-01-02","amount":"-2.50","currency":"EUR"}\n')
+    read = Read(
+        '{"date":"2026-01-01","amount":"1.50","currency":"EUR"}\nnot json\n{"date":"2026-01-02","amount":"-2.50","currency":"EUR"}\n'
+    )
     assert read.amounts == [150, -250] and [reject.position for reject in read.rejects] == [2]
 
 
@@ -169,7 +195,9 @@ def test_json_amounts_without_a_point_are_not_guessed() -> None:
 
 
 def test_unsigned_amounts_take_their_sign_from_a_debit_credit_column() -> None:
-    read = Read("Account Number,Transaction Description,Transaction Date,Transaction Type,Transaction Amount,Balance\n1,A,01/31/26,Debit,5.00,95.00\n1,B,02/01/26,Credit,7.00,102.00\n")
+    read = Read(
+        "Account Number,Transaction Description,Transaction Date,Transaction Type,Transaction Amount,Balance\n1,A,01/31/26,Debit,5.00,95.00\n1,B,02/01/26,Credit,7.00,102.00\n"
+    )
     assert read.amounts == [-500, 700] and read.statements[0].balances_ok is True
 
 
@@ -186,14 +214,18 @@ def test_headers_with_a_currency_word_behind() -> None:
 
 
 def test_headerless_statement_with_balances_beside_the_amount() -> None:
-    read = Read("123456789\tEUR\t20260102\t100,00\t90,00\t20260102\t-10,00\tRent\n123456789\tEUR\t20260103\t90,00\t95,50\t20260103\t5,50\tGift\n")
+    read = Read(
+        "123456789\tEUR\t20260102\t100,00\t90,00\t20260102\t-10,00\tRent\n123456789\tEUR\t20260103\t90,00\t95,50\t20260103\t5,50\tGift\n"
+    )
     assert read.amounts == [-1000, 550]
 
 
 def test_the_other_sides_account_is_not_the_statements() -> None:
     read = Read('"Date","Payee","Account number","Amount (EUR)"\n"2026-01-02","Shop","NL1","-5.5"\n"2026-01-03","Bar","NL2","-1.0"\n')
     assert len(read.statements) == 1 and read.lines[0].counterparty_account == "NL1" and read.statements[0].account == ""
-    own = Read('"Kontonummer:";"DE12345678901234567890 / Girokonto"\n\n"Buchungstag";"Verwendungszweck";"Kontonummer";"Betrag (EUR)"\n"31.01.2026";"Ref";"DE1";"-1.234,50"\n')
+    own = Read(
+        '"Kontonummer:";"DE12345678901234567890 / Girokonto"\n\n"Buchungstag";"Verwendungszweck";"Kontonummer";"Betrag (EUR)"\n"31.01.2026";"Ref";"DE1";"-1.234,50"\n'
+    )
     assert own.statements[0].account == "DE12345678901234567890" and own.lines[0].counterparty_account == "DE1"
 
 

@@ -36,13 +36,18 @@ def compare(data: bytes, monkeypatch: pytest.MonkeyPatch, block: int = 1 << 14) 
 def longer(data: bytes, chance: random.Random) -> bytes:
     """A file with its later lines again and again, some of them changed."""
     lines = data.splitlines(keepends=True)
-    head, body = lines[: len(lines) // 2], [line if line.endswith((b"\n", b"\r")) else line + b"\n" for line in lines[len(lines) // 2 :]] or [b"\n"]
+    head, body = (
+        lines[: len(lines) // 2],
+        [line if line.endswith((b"\n", b"\r")) else line + b"\n" for line in lines[len(lines) // 2 :]] or [b"\n"],
+    )
     made = [chance.choice(body) for _ in range(300)]
     for _ in range(chance.choice([0, 0, 1, 20])):
         at = chance.randrange(len(made))
         line = bytearray(made[at])
         spot = chance.randrange(len(line))
-        line[spot : spot + chance.choice([0, 1, 3])] = chance.choice([b"", b",", b";", b'"', b" ", b"-", b".", b"0", b"\t", b"x", b"\xe9", b"\r\n", b"12"])
+        line[spot : spot + chance.choice([0, 1, 3])] = chance.choice(
+            [b"", b",", b";", b'"', b" ", b"-", b".", b"0", b"\t", b"x", b"\xe9", b"\r\n", b"12"]
+        )
         made[at] = bytes(line)
     return b"".join([*(line if line.endswith((b"\n", b"\r")) else line + b"\n" for line in head), *made])
 
@@ -63,14 +68,33 @@ def test_sample_files_and_changed_ones_come_out_the_same(monkeypatch: pytest.Mon
 def test_made_tables_come_out_the_same(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
     chance = random.Random(number)
     mark, delimiter = chance.choice([(".", ","), (",", ";"), (".", ";"), (".", "\t"), (",", "|")])
-    kinds = ["Date", "Description", "Amount"] + chance.sample(["Value date", "Reference", "Name", "Currency", "Balance", "Account", "Type", "Fee", "Transaction ID", "Status", "Note"], chance.randrange(8))
+    kinds = ["Date", "Description", "Amount"] + chance.sample(
+        ["Value date", "Reference", "Name", "Currency", "Balance", "Account", "Type", "Fee", "Transaction ID", "Status", "Note"],
+        chance.randrange(8),
+    )
     if chance.random() < 0.4:
         kinds[kinds.index("Amount") : kinds.index("Amount") + 1] = chance.choice([["Debit", "Credit"], ["Amount", "Debit/Credit"]])
-    amounts = chance.choice([["12.50", "-3.25", "1000.00"], ["1", "2.5", "-3.75", "120", "0.05"], [*AMOUNTS, "1_.00", "1._0", "12.0 ", "1. 00", " 7.00", "1\n2.00"], ["1,234.56", "0.10", "(5.00)"]])
+    amounts = chance.choice(
+        [
+            ["12.50", "-3.25", "1000.00"],
+            ["1", "2.5", "-3.75", "120", "0.05"],
+            [*AMOUNTS, "1_.00", "1._0", "12.0 ", "1. 00", " 7.00", "1\n2.00"],
+            ["1,234.56", "0.10", "(5.00)"],
+        ]
+    )
     odd = chance.choice([0.0, 0.0, 0.002, 0.05])
-    day = chance.choice([["2026-01-02", "2026-01-03"], ["02.01.2026", "13.01.2026"], ["01/02/2026", "01/13/2026"], ["2026-01-02 10:00:00", "2026-01-02T11:00:00Z"]])
+    day = chance.choice(
+        [
+            ["2026-01-02", "2026-01-03"],
+            ["02.01.2026", "13.01.2026"],
+            ["01/02/2026", "01/13/2026"],
+            ["2026-01-02 10:00:00", "2026-01-02T11:00:00Z"],
+        ]
+    )
     out = io.StringIO()
-    writer = csv.writer(out, delimiter=delimiter, lineterminator=chance.choice(["\n", "\r\n"]), quoting=chance.choice([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]))
+    writer = csv.writer(
+        out, delimiter=delimiter, lineterminator=chance.choice(["\n", "\r\n"]), quoting=chance.choice([csv.QUOTE_MINIMAL, csv.QUOTE_ALL])
+    )
     writer.writerow(kinds)
     for row in range(400):
         amount = lambda: chance.choice(amounts).replace(",", "").replace(".", mark)  # noqa: E731 - the same draw for several columns
@@ -112,7 +136,9 @@ def test_processor_profiles_come_out_the_same(monkeypatch: pytest.MonkeyPatch) -
     chance = random.Random(5)
     read = 0
     for profile in processors.PROFILES:
-        names = list(dict.fromkeys([*profile.signature, *(names[0] for names in (*profile.columns.values(), *profile.references.values()))]))
+        names = list(
+            dict.fromkeys([*profile.signature, *(names[0] for names in (*profile.columns.values(), *profile.references.values()))])
+        )
         lines = [",".join(names)]
         for number in range(300):
             lines.append(",".join(

@@ -34,7 +34,9 @@ DAYS = ["2026-01-02", "2026-01-03T10:00:00", "02 Jan 2026", "", "nonsense", "202
 
 
 @pytest.mark.parametrize(("mark", "currency"), [(".", "EUR"), (",", "EUR"), (".", "JPY"), (".", "KWD")])
-@pytest.mark.parametrize("header", ["Date,Description,Reference,Name,Amount,Currency,Balance", "Date,Memo,Details,Reference,Transaction ID,Amount,Currency"])
+@pytest.mark.parametrize(
+    "header", ["Date,Description,Reference,Name,Amount,Currency,Balance", "Date,Memo,Details,Reference,Transaction ID,Amount,Currency"]
+)
 def test_one_step_and_many_give_the_same(mark: str, currency: str, header: str, monkeypatch: pytest.MonkeyPatch) -> None:
     chance = random.Random(f"{mark}{currency}{header}")
     out = io.StringIO()
@@ -42,8 +44,14 @@ def test_one_step_and_many_give_the_same(mark: str, currency: str, header: str, 
     names = header.split(",")
     writer.writerow(names)
     for _ in range(700):
-        row = {name: chance.choice(["x", " y ", "", "a, b", 'q"q']) for name in names} | {"Date": chance.choice(DAYS[: chance.choice([1, 2, len(DAYS)])])}
-        row |= {name: chance.choice(AMOUNTS if chance.random() < 0.3 else AMOUNTS[:5]).replace(".", mark) for name in ("Amount", "Balance") if name in names}
+        row = {name: chance.choice(["x", " y ", "", "a, b", 'q"q']) for name in names} | {
+            "Date": chance.choice(DAYS[: chance.choice([1, 2, len(DAYS)])])
+        }
+        row |= {
+            name: chance.choice(AMOUNTS if chance.random() < 0.3 else AMOUNTS[:5]).replace(".", mark)
+            for name in ("Amount", "Balance")
+            if name in names
+        }
         row |= {"Currency": chance.choice([currency] * 20 + ["USD", currency.lower(), "EURO", ""])}
         cells = [row[name] for name in names]
         writer.writerow(cells[: chance.choice([len(cells)] * 9 + [3])] + ["more"] * chance.choice([0] * 9 + [1]))
@@ -77,7 +85,9 @@ def test_blocks_and_single_rows_give_the_same(name: str, monkeypatch: pytest.Mon
 
 def test_positions_are_physical_lines_whatever_the_block(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(csvfile, "BLOCK", 50)
-    read = Read('preamble,,\n\nDate,Description,Amount\n2026-01-02,a,1.00\n2026-01-02,"b\nc",2.00\n\n2026-01-03,d,3.00\n2026-01-03,e,oops\n')
+    read = Read(
+        'preamble,,\n\nDate,Description,Amount\n2026-01-02,a,1.00\n2026-01-02,"b\nc",2.00\n\n2026-01-03,d,3.00\n2026-01-03,e,oops\n'
+    )
     assert [line.position for line in read.lines] == [4, 5, 8] and [reject.position for reject in read.rejects] == [9]
 
 
@@ -85,5 +95,7 @@ def test_most_rows_take_the_one_step(monkeypatch: pytest.MonkeyPatch) -> None:
     slow: list[int] = []
     plain = tabular.Table._row
     monkeypatch.setattr(tabular.Table, "_row", lambda self, number, row: slow.append(number) or plain(self, number, row))
-    read = Read("Date,Description,Amount,Currency\n" + "".join(f"2026-01-{number % 28 + 1:02},x,{number}.5,EUR\n" for number in range(1000)))
+    read = Read(
+        "Date,Description,Amount,Currency\n" + "".join(f"2026-01-{number % 28 + 1:02},x,{number}.5,EUR\n" for number in range(1000))
+    )
     assert len(read.lines) == 1000 and len(slow) <= 28

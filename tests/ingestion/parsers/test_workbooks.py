@@ -43,7 +43,16 @@ def test_every_sheet_with_a_table_is_read() -> None:
 
 
 def test_sheets_that_are_not_read_are_named_with_the_reason() -> None:
-    read = Read(book({"Cover": [["Statement of account"], ["Prepared for you"]], "Lines": JANUARY, "Chart": [], "Legend": [["Code", "Meaning"], ["TRF", "Transfer"]]}))
+    read = Read(
+        book(
+            {
+                "Cover": [["Statement of account"], ["Prepared for you"]],
+                "Lines": JANUARY,
+                "Chart": [],
+                "Legend": [["Code", "Meaning"], ["TRF", "Transfer"]],
+            }
+        )
+    )
     assert read.amounts == [-120050, 250000]
     said = notes(read, "sheet_skipped")
     assert [text.split("'")[1] for text in said] == ["Cover", "Chart", "Legend"] and "no rows" in said[1]
@@ -87,7 +96,14 @@ def test_an_old_xls_file_is_read_by_its_content() -> None:
 
 
 def test_old_xls_with_text_amounts_integers_and_gaps() -> None:
-    rows = [["Account:", "12345678 EUR"], [], ["Buchungstag", "Verwendungszweck", "Betrag", "Währung"], ["02.01.2026", "Miete", "-1.200,50", "EUR"], [None, None, None, None], ["03.01.2026", "Lohn", 2500, "EUR"]]
+    rows = [
+        ["Account:", "12345678 EUR"],
+        [],
+        ["Buchungstag", "Verwendungszweck", "Betrag", "Währung"],
+        ["02.01.2026", "Miete", "-1.200,50", "EUR"],
+        [None, None, None, None],
+        ["03.01.2026", "Lohn", 2500, "EUR"],
+    ]
     read = Read(xls.workbook({"Tabelle1": rows}))
     assert read.amounts == [-120050, 250000] and read.statements[0].account == "12345678" and read.statements[0].currency == "EUR"
 

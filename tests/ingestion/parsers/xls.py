@@ -45,7 +45,9 @@ def sheet(rows: list[list[Cell]], strings: list[str]) -> bytes:
 def workbook(sheets: dict[str, list[list[Cell]]]) -> bytes:
     strings: list[str] = []
     bodies = [sheet(rows, strings) for rows in sheets.values()]
-    styles = b"".join(record(0x00E0, struct.pack("<HHHBBBBIIH", 0, number, 0, 0, 0, 0, 0, 0, 0, 0)) for number in (0, 14))  # XF: general, a date
+    styles = b"".join(
+        record(0x00E0, struct.pack("<HHHBBBBIIH", 0, number, 0, 0, 0, 0, 0, 0, 0, 0)) for number in (0, 14)
+    )  # XF: general, a date
     table = record(0x00FC, struct.pack("<II", len(strings), len(strings)) + b"".join(map(text, strings)))
     head = begin(0x0005) + record(0x0042, struct.pack("<H", 1200)) + record(0x0022, b"\0\0") + styles
     bounds = sum(len(record(0x0085, struct.pack("<IH", 0, 0) + text(name, "<B"))) for name in sheets)
@@ -65,7 +67,11 @@ def container(stream: bytes) -> bytes:
         raise ValueError("the sample is too large for one allocation sector")
     chain = [FAT, END_OF_CHAIN, *range(3, count + 2), END_OF_CHAIN]
     table = struct.pack(f"<{SECTOR // 4}I", *(chain + [FREE] * (SECTOR // 4 - len(chain))))
-    header = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(16) + struct.pack("<HHHHH6xIIIIIIIII", 0x3E, 3, 0xFFFE, 9, 6, 0, 1, 1, 0, 4096, END_OF_CHAIN, 0, END_OF_CHAIN, 0)
+    header = (
+        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+        + bytes(16)
+        + struct.pack("<HHHHH6xIIIIIIIII", 0x3E, 3, 0xFFFE, 9, 6, 0, 1, 1, 0, 4096, END_OF_CHAIN, 0, END_OF_CHAIN, 0)
+    )
     header += struct.pack("<109I", 0, *([FREE] * 108))
 
     def entry(name: str, kind: int, child: int, start: int, size: int) -> bytes:

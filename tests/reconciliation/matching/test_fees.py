@@ -50,9 +50,7 @@ def test_what_is_no_fee_is_not_suggested(match: Match, change: dict[str, str], w
     external = {"id": "E1", "amount": "1213.45", "description": "WIRE IN FROM CEDAR HARBOR FO", **change}
     if "counterparty" in change:
         external["description"] = ""
-    found = match(
-        [{"id": "I1", "amount": "1250.00", "reference": "INV-2026-004411", "counterparty": "Cedar Harbor Foods"}], [external]
-    )
+    found = match([{"id": "I1", "amount": "1250.00", "reference": "INV-2026-004411", "counterparty": "Cedar Harbor Foods"}], [external])
     assert found.matches == []
     assert [s for s in found.data["suggestions"] if s["reason"].get("perhaps")] == [], why
 
@@ -88,7 +86,9 @@ def test_a_fee_that_other_pairs_of_the_run_show_is_named_and_comes_first(match: 
 
 
 def test_rates_count_parts_and_fixed_fees_by_currency() -> None:
-    rates = Rates([(10_000, 290, "USD"), (20_000, 580, "USD"), (50_000, 290, "USD"), (10_000, 290, "EUR"), (100, -5, "USD"), (100, 100, "USD")])
+    rates = Rates(
+        [(10_000, 290, "USD"), (20_000, 580, "USD"), (50_000, 290, "USD"), (10_000, 290, "EUR"), (100, -5, "USD"), (100, 100, "USD")]
+    )
     assert rates.recurring(30_000, 870, "USD") == (2, 0)
     assert rates.recurring(90_000, 290, "USD") == (0, 2)
     assert rates.recurring(30_000, 870, "KES") == (0, 0)
@@ -101,12 +101,22 @@ def test_among_many_the_first_is_usually_right_and_nobody_gets_more_than_three(m
         name = " ".join(random.sample(WORDS, 3)).title()
         amount = int(10 ** random.uniform(4, 6))
         less = amount - random.choice((amount * 29 // 1000 + 30, amount * 15 // 1000, 1500))
-        mine.append({"id": f"I{number:03d}", "amount": f"{amount / 100:.2f}", "reference": f"INV-2026-{number * 37:06d}", "counterparty": name, "date": f"2026-03-{number % 27 + 1:02d}"})
+        mine.append(
+            {
+                "id": f"I{number:03d}",
+                "amount": f"{amount / 100:.2f}",
+                "reference": f"INV-2026-{number * 37:06d}",
+                "counterparty": name,
+                "date": f"2026-03-{number % 27 + 1:02d}",
+            }
+        )
         if number % 4 == 3:  # nothing came for this one, and something else came for nobody
             name = " ".join(random.sample(WORDS, 3)).title()
             less = int(10 ** random.uniform(4, 6))
         text = f"WIRE IN FROM {name.upper()}"[: random.randrange(22, 36)]
-        theirs.append({"id": f"E{number:03d}", "amount": f"{less / 100:.2f}", "description": text, "date": f"2026-03-{number % 27 + 1:02d}"})
+        theirs.append(
+            {"id": f"E{number:03d}", "amount": f"{less / 100:.2f}", "description": text, "date": f"2026-03-{number % 27 + 1:02d}"}
+        )
     random.shuffle(theirs)
     found = match(mine, theirs)
     assert found.matches == []
@@ -122,7 +132,10 @@ def test_among_many_the_first_is_usually_right_and_nobody_gets_more_than_three(m
 
 
 def test_a_crowd_of_one_payer_costs_its_blocks_and_not_its_square(match: Match, session: Any) -> None:
-    mine = [{"id": f"I{n}", "amount": f"{1000 + n / 100:.2f}", "reference": f"INV-{n * 7919:07d}", "counterparty": "Cedar Harbor Foods"} for n in range(1500)]
+    mine = [
+        {"id": f"I{n}", "amount": f"{1000 + n / 100:.2f}", "reference": f"INV-{n * 7919:07d}", "counterparty": "Cedar Harbor Foods"}
+        for n in range(1500)
+    ]
     theirs = [{"id": f"E{n}", "amount": f"{970 + n / 100:.2f}", "description": "WIRE IN FROM CEDAR HARBOR"} for n in range(1500)]
     found = match(mine, theirs)
     assert found.matches == []

@@ -31,7 +31,11 @@ def run(folder: Path, mine: str, theirs: str, spec: Spec | None = None) -> dict:
 
 
 def test_the_shape_of_the_result(tmp_path):
-    result = run(tmp_path, HEADER + "a,2026-03-10,10.00,USD,R-10001,,,,,\nb,2026-03-10,5.00,USD,,,,,,\n", HEADER + "x,2026-03-10,10.00,USD,R-10001,,,,,\n")
+    result = run(
+        tmp_path,
+        HEADER + "a,2026-03-10,10.00,USD,R-10001,,,,,\nb,2026-03-10,5.00,USD,,,,,,\n",
+        HEADER + "x,2026-03-10,10.00,USD,R-10001,,,,,\n",
+    )
     assert list(result) == ["matches", "suggestions", "discrepancies", "summary"]
     assert set(result["matches"][0]) == {"internal", "external", "level", "method", "confidence", "reason", "difference_minor"}
     assert result["discrepancies"] == [
@@ -86,7 +90,11 @@ def test_awkward_text_survives_the_way_through(tmp_path):
 
 @pytest.mark.parametrize(
     ("mine", "words"),
-    [("id,date,amount\na,2026-03-10,1.00\n", "no column currency"), ("", "no column id"), ("id,id,date,amount,currency\n", "the column id twice")],
+    [
+        ("id,date,amount\na,2026-03-10,1.00\n", "no column currency"),
+        ("", "no column id"),
+        ("id,id,date,amount,currency\n", "the column id twice"),
+    ],
 )
 def test_a_file_that_cannot_be_used_says_why(tmp_path, mine, words):
     one, two = files(tmp_path, mine, HEADER)

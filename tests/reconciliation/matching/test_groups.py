@@ -11,7 +11,10 @@ from reconciliation.matching.subsets import only_subsets, unlikely_by_accident
 
 
 def batch(count, start=1, **values):
-    return [{"id": f"i{n}", "amount": f"{n * 10}.01", "reference": f"PAY-{n:06d}", "batch_id": "BATCH-77", **values} for n in range(start, start + count)]
+    return [
+        {"id": f"i{n}", "amount": f"{n * 10}.01", "reference": f"PAY-{n:06d}", "batch_id": "BATCH-77", **values}
+        for n in range(start, start + count)
+    ]
 
 
 def total(rows):
@@ -20,7 +23,12 @@ def total(rows):
 
 def test_one_line_for_a_whole_batch_by_its_id(match):
     rows = batch(5)
-    for line in ({"reference": "BATCH-77"}, {"batch_id": "BATCH-77"}, {"reference": "batch 77"}, {"description": "SETTLEMENT OF BATCH-77 MARCH"}):
+    for line in (
+        {"reference": "BATCH-77"},
+        {"batch_id": "BATCH-77"},
+        {"reference": "batch 77"},
+        {"description": "SETTLEMENT OF BATCH-77 MARCH"},
+    ):
         outcome = match(rows, [{"id": "e1", "amount": total(rows), **line}])
         assert outcome.matches == [(["i1", "i2", "i3", "i4", "i5"], ["e1"])], line
         assert outcome.match_of("e1")["level"] == 4
@@ -94,14 +102,20 @@ def test_two_lines_of_the_same_total_are_not_confirmed(match):
 
 def test_the_only_subset_of_a_counterparty(match):
     amounts = ["1034.17", "2210.93", "871.55", "4120.08"]
-    rows = [{"id": f"i{n}", "amount": text, "counterparty": "Harbor Foods", "date": f"2026-03-{9 + n % 2:02d}"} for n, text in enumerate(amounts)]
+    rows = [
+        {"id": f"i{n}", "amount": text, "counterparty": "Harbor Foods", "date": f"2026-03-{9 + n % 2:02d}"}
+        for n, text in enumerate(amounts)
+    ]
     outcome = match(rows, [{"id": "e1", "amount": "4991.63", "counterparty": "HARBOR FOODS", "date": "2026-03-11"}])
     assert outcome.matches == [(["i2", "i3"], ["e1"])]
     assert outcome.match_of("e1")["method"] == "only_subset"
 
 
 def test_a_subset_that_is_not_the_only_one_is_a_suggestion(match):
-    rows = [{"id": f"i{n}", "amount": text, "counterparty": "Harbor Foods", "date": "2026-03-10"} for n, text in enumerate(["10.00", "20.00", "30.00", "40.00", "55.00"])]
+    rows = [
+        {"id": f"i{n}", "amount": text, "counterparty": "Harbor Foods", "date": "2026-03-10"}
+        for n, text in enumerate(["10.00", "20.00", "30.00", "40.00", "55.00"])
+    ]
     outcome = match(rows, [{"id": "e1", "amount": "50.00", "counterparty": "HARBOR FOODS"}])
     assert outcome.matches == []
     assert (["i0", "i3"], ["e1"]) in outcome.suggestions and (["i1", "i2"], ["e1"]) in outcome.suggestions
@@ -133,7 +147,10 @@ def test_parts_that_number_their_reference(match):
 
 
 def test_a_total_that_names_nobody_takes_the_only_rows_that_make_it(match):
-    rows = [{"id": f"i{n}", "amount": text, "counterparty": f"Customer {n}", "reference": f"PAY-{n}0001"} for n, text in enumerate(["10341.17", "22109.93", "8715.55", "41200.08"])]
+    rows = [
+        {"id": f"i{n}", "amount": text, "counterparty": f"Customer {n}", "reference": f"PAY-{n}0001"}
+        for n, text in enumerate(["10341.17", "22109.93", "8715.55", "41200.08"])
+    ]
     outcome = match(rows, [{"id": "e1", "amount": "72025.56", "description": "BULK SETTLEMENT", "date": "2026-03-11"}])
     assert outcome.matches == [(["i1", "i2", "i3"], ["e1"])]
     assert outcome.discrepancies == [("missing_settlement", ["i0"], [])]
@@ -141,7 +158,10 @@ def test_a_total_that_names_nobody_takes_the_only_rows_that_make_it(match):
 
 def test_a_mistyped_stranger_in_a_bag_does_not_spoil_it(match):
     # e3 is i2's, mistyped into the reference of i1; the parts of i1 add up once level 3 has taken it out.
-    mine = [{"id": "i1", "amount": "100.00", "reference": "PO-0009000"}, {"id": "i2", "amount": "77.31", "reference": "PO-0009001", "counterparty": "Harbor Foods"}]
+    mine = [
+        {"id": "i1", "amount": "100.00", "reference": "PO-0009000"},
+        {"id": "i2", "amount": "77.31", "reference": "PO-0009001", "counterparty": "Harbor Foods"},
+    ]
     theirs = [
         {"id": "e1", "amount": "60.00", "reference": "PO-0009000"}, {"id": "e2", "amount": "40.00", "reference": "PO-0009000"},
         {"id": "e3", "amount": "77.31", "reference": "", "counterparty": "HARBOR FOODS", "description": "for PO-0009000"},
@@ -152,7 +172,10 @@ def test_a_mistyped_stranger_in_a_bag_does_not_spoil_it(match):
 def test_prices_that_add_up_are_no_sum(match):
     # 99 and 100 are prices: that they make 199 says little, where cents that add up would say much.
     name = {"counterparty": "Harbor Foods Ltd"}
-    mine = [{"id": "i1", "amount": "100.00", "reference": "A-100001", **name}, {"id": "i2", "amount": "99.00", "reference": "A-100002", "date": "2026-03-09", **name}]
+    mine = [
+        {"id": "i1", "amount": "100.00", "reference": "A-100001", **name},
+        {"id": "i2", "amount": "99.00", "reference": "A-100002", "date": "2026-03-09", **name},
+    ]
     outcome = match(mine, [{"id": "e1", "amount": "199.00", **name}])
     assert outcome.matches == [] and (["i1", "i2"], ["e1"]) in outcome.suggestions
     odd = [{**mine[0], "amount": "1013.37"}, {**mine[1], "amount": "986.94"}]

@@ -33,18 +33,14 @@ def test_which_references_are_neighbours_in_a_series(mine: str, theirs: str, apa
 
 def test_the_next_item_of_a_series_is_suggested_and_never_confirmed(match: Match) -> None:
     alike = {"amount": "469.40", "counterparty": "Union River Energy"}
-    found = match(
-        [{"id": "I1", "reference": "ORD-853287897", **alike}], [{"id": "E1", "reference": "ORD-853287898", **alike}]
-    )
+    found = match([{"id": "I1", "reference": "ORD-853287897", **alike}], [{"id": "E1", "reference": "ORD-853287898", **alike}])
     assert found.matches == []
     assert found.suggestions == [(["I1"], ["E1"])]
 
 
 def test_a_slip_inside_a_reference_still_confirms(match: Match) -> None:
     alike = {"amount": "469.40", "counterparty": "Union River Energy"}
-    found = match(
-        [{"id": "I1", "reference": "ORD-853287897", **alike}], [{"id": "E1", "reference": "ORD-853827897", **alike}]
-    )
+    found = match([{"id": "I1", "reference": "ORD-853287897", **alike}], [{"id": "E1", "reference": "ORD-853827897", **alike}])
     assert found.pairs == {("I1", "E1")}
 
 
@@ -73,9 +69,7 @@ def test_a_cut_narrative_leads_to_its_item_in_a_crowd_of_one_amount(match: Match
     mine, theirs = [], []
     for number in range(120):
         reference = "".join(random.choices(signs, k=10))
-        mine.append(
-            {"id": f"I{number:03d}", "amount": "99.00", "reference": reference, "counterparty": f"Payer {number}"}
-        )
+        mine.append({"id": f"I{number:03d}", "amount": "99.00", "reference": reference, "counterparty": f"Payer {number}"})
         theirs.append({"id": f"E{number:03d}", "amount": "99.00", "description": f"TRANSFER {reference}"[:16]})
     random.shuffle(theirs)
     found = match(mine, theirs)

@@ -35,7 +35,10 @@ def test_two_candidates_that_differ_but_fit_equally_are_suggested(match):
 
 def test_the_counterparty_decides_between_equal_amounts(match):
     outcome = match(
-        [{"id": "i1", "amount": "250.00", "counterparty": "Harbor Foods Ltd"}, {"id": "i2", "amount": "250.00", "counterparty": "Cedar Media Inc"}],
+        [
+            {"id": "i1", "amount": "250.00", "counterparty": "Harbor Foods Ltd"},
+            {"id": "i2", "amount": "250.00", "counterparty": "Cedar Media Inc"},
+        ],
         [{"id": "e1", "amount": "250.00", "counterparty": "CEDAR MEDIA"}, {"id": "e2", "amount": "250.00", "counterparty": "HARBOR FOODS"}],
     )
     assert outcome.pairs == {("i1", "e2"), ("i2", "e1")}
@@ -134,18 +137,28 @@ def test_levels_can_be_left_out(match):
     assert match(mine, theirs, Spec(levels=(1,))).matches == []
     assert match(mine, theirs, Spec(levels=(1, 2))).pairs == {("i1", "e1")}
     assert match(mine, theirs, Spec(levels=(3,))).pairs == {("i1", "e1")}
-    assert match(rows("i", 2, reference="Z-10001"), [{"id": "e1", **BASE, "amount": "500.00", "reference": "Z-10001"}], Spec(levels=(1, 2, 3))).matches == []
+    assert (
+        match(
+            rows("i", 2, reference="Z-10001"), [{"id": "e1", **BASE, "amount": "500.00", "reference": "Z-10001"}], Spec(levels=(1, 2, 3))
+        ).matches
+        == []
+    )
 
 
 def test_windows_and_tolerances_of_a_spec(match):
-    mine, theirs = [{"id": "i1", **BASE, "reference": "A-77001"}], [{"id": "e1", **BASE, "amount": "251.00", "reference": "A-77001", "date": "2026-03-16"}]
+    mine, theirs = (
+        [{"id": "i1", **BASE, "reference": "A-77001"}],
+        [{"id": "e1", **BASE, "amount": "251.00", "reference": "A-77001", "date": "2026-03-16"}],
+    )
     assert match(mine, theirs, Spec(tolerance_percent="0.4", window_kind="calendar", window_days=6)).pairs == {("i1", "e1")}
     assert match(mine, theirs, Spec(tolerance_percent="0.3", window_kind="calendar", window_days=6)).matches == []
     assert match(mine, theirs, Spec(tolerance_percent="0.4", window_kind="calendar", window_days=5)).matches == []
 
 
 def test_an_ignore_rule_takes_rows_out_with_its_reason(match, session):
-    rule = Rule(id="interest", action="ignore", reason="posted by the bank itself", conditions=(Condition("description", "contains", "interest"),))
+    rule = Rule(
+        id="interest", action="ignore", reason="posted by the bank itself", conditions=(Condition("description", "contains", "interest"),)
+    )
     from reconciliation.matching import engine, load  # the fixture's law counts every row, so this runs beside it
 
     session.rollback()
@@ -170,7 +183,9 @@ def test_a_suggest_rule_asks_for_a_person_and_a_label_rule_leaves_its_mark(match
 
 
 def test_accents_are_no_difference(match):
-    outcome = match([{**BASE, "id": "i1", "counterparty": "São João Alimentos Ltda"}], [{**BASE, "id": "e1", "counterparty": "SAO JOAO ALIMENTOS"}])
+    outcome = match(
+        [{**BASE, "id": "i1", "counterparty": "São João Alimentos Ltda"}], [{**BASE, "id": "e1", "counterparty": "SAO JOAO ALIMENTOS"}]
+    )
     assert outcome.pairs == {("i1", "e1")}
 
 

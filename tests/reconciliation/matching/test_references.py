@@ -157,7 +157,9 @@ def test_a_zero_between_letters_is_a_sign_like_any_other(match):
     mine = [{"id": "i1", "amount": "25.00", "reference": "ST-H0WXFUAMHC"}, {"id": "i2", "amount": "25.00", "reference": "ST-HWXFUAMHC"}]
     theirs = [{"id": "e1", "amount": "25.00", "description": "ACH CREDIT STRIPE TRANSFER ST-H0WXFUAMHC"}]
     assert match(mine, theirs).pairs == {("i1", "e1")}
-    assert match([{"id": "i1", "amount": "25.00", "reference": "H-0007"}], [{"id": "e1", "amount": "25.00", "reference": "h7"}]).pairs == {("i1", "e1")}
+    assert match([{"id": "i1", "amount": "25.00", "reference": "H-0007"}], [{"id": "e1", "amount": "25.00", "reference": "h7"}]).pairs == {
+        ("i1", "e1")
+    }
 
 
 def test_a_difference_within_tolerance_waits_for_the_part_that_explains_it(match):
@@ -172,7 +174,10 @@ def test_a_difference_within_tolerance_waits_for_the_part_that_explains_it(match
 
 def test_a_mistyped_reference_in_a_crowd_of_one_price(match):
     # Hundreds pay the same price, and many of them have the same payer: their references still tell them apart.
-    mine = [{"id": f"i{n}", "amount": "50.00", "reference": f"QX{n * 7919 % 10**6:06d}{n:05d}", "counterparty": f"Customer {n % 20} Ltd"} for n in range(400)]
+    mine = [
+        {"id": f"i{n}", "amount": "50.00", "reference": f"QX{n * 7919 % 10**6:06d}{n:05d}", "counterparty": f"Customer {n % 20} Ltd"}
+        for n in range(400)
+    ]
     theirs = [{**row, "id": f"e{n}"} for n, row in enumerate(mine)]
     wrong = list(theirs[37]["reference"])
     wrong[3], wrong[4] = wrong[4], wrong[3]

@@ -30,10 +30,20 @@ def orphans() -> list[str]:
 
 
 def test_both_kinds_of_tables_give_the_same_bytes(tmp_path):
-    rows = [{"id": f"i{n}", "amount": f"{n % 40}.{n % 7}0", "reference": f"R-{n // 3:06d}" if n % 5 else "", "counterparty": f"Customer {n % 11}"} for n in range(1, 600)]
+    rows = [
+        {
+            "id": f"i{n}",
+            "amount": f"{n % 40}.{n % 7}0",
+            "reference": f"R-{n // 3:06d}" if n % 5 else "",
+            "counterparty": f"Customer {n % 11}",
+        }
+        for n in range(1, 600)
+    ]
     paths = {"internal": tmp_path / "i.csv", "external": tmp_path / "e.csv"}
     paths["internal"].write_text(as_csv(rows))
-    paths["external"].write_text(as_csv([{**row, "id": "e" + row["id"][1:], "date": "2026-03-11"} for row in rows if int(row["id"][1:]) % 13]))
+    paths["external"].write_text(
+        as_csv([{**row, "id": "e" + row["id"][1:], "date": "2026-03-11"} for row in rows if int(row["id"][1:]) % 13])
+    )
     reconcile(paths["internal"], paths["external"], Spec(), lambda _: None, out=str(tmp_path / "shared.json"))
     with connect() as connection:
         for side, path in paths.items():
@@ -42,7 +52,10 @@ def test_both_kinds_of_tables_give_the_same_bytes(tmp_path):
         with (tmp_path / "temporary.json").open("wb") as file:
             export.write(connection, file.write, dict)
         connection.rollback()
-    one, two = (hashlib.sha256((tmp_path / f"{name}.json").read_bytes().rpartition(b'"summary":')[0]).hexdigest() for name in ("shared", "temporary"))
+    one, two = (
+        hashlib.sha256((tmp_path / f"{name}.json").read_bytes().rpartition(b'"summary":')[0]).hexdigest()
+        for name in ("shared", "temporary")
+    )
     assert one == two
     assert orphans() == []
 

@@ -50,7 +50,9 @@ def test_the_golden_file_is_read_written_and_built():
     company = replace(COMPANY, immediate_destination="091000019", immediate_origin="121042882")
     items = [
         Origination("LN0001", 126414, "091000019", "12345678", "Jane Doe", credit=False, sec="PPD", description="LOAN PMT"),
-        Origination("LN0002", 5000, "032000078", "998877", "John Roe", account_type="savings", credit=False, sec="PPD", description="LOAN PMT"),
+        Origination(
+            "LN0002", 5000, "032000078", "998877", "John Roe", account_type="savings", credit=False, sec="PPD", description="LOAN PMT"
+        ),
     ]
     built = write(build(company, items, created=MADE, effective=DAY)).decode()
     # the golden file describes its day as the day it was made; the builder describes the effective day

@@ -37,7 +37,13 @@ from settlement.rails.nacha.codes import (
 )  # fmt: skip
 from settlement.rails.nacha.returns import ChangeError
 
-DESTINATION = {"type": "us_bank", "routing_number": "091000019", "account_number": "12345678", "account_type": "checking", "holder_name": "JANE DOE"}
+DESTINATION = {
+    "type": "us_bank",
+    "routing_number": "091000019",
+    "account_number": "12345678",
+    "account_type": "checking",
+    "holder_name": "JANE DOE",
+}
 ORIGINAL = "121042880000001"
 
 
@@ -45,21 +51,61 @@ def answer(*addenda, code="21", amount=12345, sec="CCD"):
     """A file with one entry that comes back, as the receiving bank would make it."""
     trace = "091000010000001"
     entry = Entry(
-        Record.make("entry", record="6", code=code, rdfi="12104288", check_digit="2", account="12345678", amount=amount, individual_id="R1", name="JANE DOE", addenda="1", trace=trace),
+        Record.make(
+            "entry",
+            record="6",
+            code=code,
+            rdfi="12104288",
+            check_digit="2",
+            account="12345678",
+            amount=amount,
+            individual_id="R1",
+            name="JANE DOE",
+            addenda="1",
+            trace=trace,
+        ),
         [Record.make(layout, record="7", type=layout[8:10], trace=trace, **values) for layout, values in addenda],
     )
     service = "220" if is_credit(code) else "225"
     header = Record.make(
-        "batch_header", record="5", service_class=service, company_name="ACME", company_id="1121042882", sec=sec, description="PAYMENT", originator_status="1", odfi="09100001", batch_number=1
+        "batch_header",
+        record="5",
+        service_class=service,
+        company_name="ACME",
+        company_id="1121042882",
+        sec=sec,
+        description="PAYMENT",
+        originator_status="1",
+        odfi="09100001",
+        batch_number=1,
     )
     batch = Batch(header, [entry])
     count, hash_total, debit, credit = totals([batch])
     batch.control = Record.make(
-        "batch_control", record="8", service_class=service, count=count, hash=hash_total, debits=debit, credits=credit, company_id="1121042882", odfi="09100001", batch_number=1
+        "batch_control",
+        record="8",
+        service_class=service,
+        count=count,
+        hash=hash_total,
+        debits=debit,
+        credits=credit,
+        company_id="1121042882",
+        odfi="09100001",
+        batch_number=1,
     )
     file = File(batches=[batch])
     file.header = Record.make(
-        "file_header", record="1", priority=1, destination=" 121042882", origin=" 091000019", date="261124", time="0600", modifier="A", record_size=94, blocking=10, format="1"
+        "file_header",
+        record="1",
+        priority=1,
+        destination=" 121042882",
+        origin=" 091000019",
+        date="261124",
+        time="0600",
+        modifier="A",
+        record_size=94,
+        blocking=10,
+        format="1",
     )
     close(file)
     made = read(write(file))
@@ -82,10 +128,26 @@ def test_a_return_says_which_entry_why_and_how_much():
 
 
 def test_the_last_word_counts_when_it_went_back_and_forth():
-    dishonored = ("addenda_99_dishonored", {"reason": "R68", "original_trace": ORIGINAL, "original_rdfi": "09100001", "return_trace": "091000010000001", "return_reason": "01"})
+    dishonored = (
+        "addenda_99_dishonored",
+        {
+            "reason": "R68",
+            "original_trace": ORIGINAL,
+            "original_rdfi": "09100001",
+            "return_trace": "091000010000001",
+            "return_reason": "01",
+        },
+    )
     contested = (
         "addenda_99_contested",
-        {"reason": "R73", "original_trace": ORIGINAL, "original_rdfi": "09100001", "return_trace": "091000010000001", "dishonored_trace": "121042880000009", "dishonored_reason": "68"},
+        {
+            "reason": "R73",
+            "original_trace": ORIGINAL,
+            "original_rdfi": "09100001",
+            "return_trace": "091000010000001",
+            "dishonored_trace": "121042880000009",
+            "dishonored_reason": "68",
+        },
     )
     (first,) = returns(answer(back("R01"), dishonored))
     assert first.kind == "dishonored" and first.return_trace == "091000010000001"
@@ -111,7 +173,9 @@ def test_the_table_is_whole():
     assert {"R05", "R07", "R10", "R11", "R29", "R51"} <= {code for code, row in RETURN_CODES.items() if row.unauthorized}
     assert RETURN_CODES["R11"].category == NEEDS_DETAILS, "a corrected new entry is allowed"
     assert RETURN_CODES["R16"].escalate and RETURN_CODES["R90"].escalate
-    assert {f"R{n:02d}" for n in [*range(1, 40), *range(40, 48), 50, 51, 52, 53, 61, 62, *range(67, 78), *range(80, 86), 90]} == set(RETURN_CODES)
+    assert {f"R{n:02d}" for n in [*range(1, 40), *range(40, 48), 50, 51, 52, 53, 61, 62, *range(67, 78), *range(80, 86), 90]} == set(
+        RETURN_CODES
+    )
     assert return_code("R99").meaning == "Unknown return code"
 
 
@@ -140,7 +204,11 @@ def notice(code, corrected, layout="addenda_98"):
         ("C04", "JANE ROE", {"holder_name": "JANE ROE"}),
         ("C05", "32", {"account_type": "savings"}),
         ("C06", "998877".ljust(17) + "   37", {"account_number": "998877", "account_type": "savings"}),
-        ("C07", "032000078" + "998877".ljust(17) + "32", {"routing_number": "032000078", "account_number": "998877", "account_type": "savings"}),
+        (
+            "C07",
+            "032000078" + "998877".ljust(17) + "32",
+            {"routing_number": "032000078", "account_number": "998877", "account_type": "savings"},
+        ),
     ],
 )
 def test_a_notice_of_change_is_applied_to_the_destination(code, corrected, expected):

@@ -46,12 +46,8 @@ class Command(BaseCommand):
             default=str(settings.BASE_DIR / "artifacts" / "bench"),
             help="where the results lie, one JSON object a file",
         )
-        parser.add_argument(
-            "--output", default=str(settings.BASE_DIR / "docs" / "benchmarks.md"), help="the page to write"
-        )
-        parser.add_argument(
-            "--only", action="append", choices=names(), help="only this one; may be given more than once"
-        )
+        parser.add_argument("--output", default=str(settings.BASE_DIR / "docs" / "benchmarks.md"), help="the page to write")
+        parser.add_argument("--only", action="append", choices=names(), help="only this one; may be given more than once")
         parser.add_argument("--own-sizes", action="store_true", help="each at its own, larger size")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -77,10 +73,7 @@ class Command(BaseCommand):
         from django.core.management import call_command
 
         call_command("bench_table", folder=str(folder), output=options["output"])
-        self._say(
-            f"{options['output']} is written; {about['seconds']} s in all"
-            + (f"; without {', '.join(failed)}" if failed else "")
-        )
+        self._say(f"{options['output']} is written; {about['seconds']} s in all" + (f"; without {', '.join(failed)}" if failed else ""))
         if failed:
             sys.exit(1)
 

@@ -20,15 +20,11 @@ class Command(BaseCommand):
     def add_arguments(self, parser: Any) -> None:
         parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
         parser.add_argument("--file", help="where logins and key are kept; PAYOS_HOME/demo.json without it")
-        parser.add_argument(
-            "--server", action="store_true", help="also on a server (DATABASE_URL is set): it makes logins there"
-        )
+        parser.add_argument("--server", action="store_true", help="also on a server (DATABASE_URL is set): it makes logins there")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.EMBEDDED and not options["server"]:
-            raise CommandError(
-                "this is a server (DATABASE_URL is set) and demo data makes logins: add --server if you mean it"
-            )
+            raise CommandError("this is a server (DATABASE_URL is set) and demo data makes logins: add --server if you mean it")
         path = Path(options["file"] or settings.PAYOS_HOME / "demo.json")
         try:
             facts = demo.seed(path, lambda text: print(text, file=sys.stderr, flush=True))

@@ -92,9 +92,7 @@ class Command(BaseCommand):
         self.supervisor.start(services.worker(options["concurrency"]))
         self.supervisor.start(services.beat())
         took = time.monotonic() - self.began
-        self._print(
-            console.block(self.url, self.home, seconds=took, sandbox=bool(bank), sandbox_port=options["sandbox_port"])
-        )
+        self._print(console.block(self.url, self.home, seconds=took, sandbox=bool(bank), sandbox_port=options["sandbox_port"]))
         self.supervisor.watch(self._look_after_servers)
 
     def _database(self, options: dict[str, Any]) -> None:
@@ -128,8 +126,9 @@ class Command(BaseCommand):
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise Refused(
                 f"the database in {where} could not be brought up to date ({reason}); if the data are of no use, remove "
-                "the folder, else restore a backup" if settings.EMBEDDED else
-                f"the database of DATABASE_URL could not be brought up to date ({reason}); check the server and its roles"
+                "the folder, else restore a backup"
+                if settings.EMBEDDED
+                else f"the database of DATABASE_URL could not be brought up to date ({reason}); check the server and its roles"
             ) from error
         finally:
             connections.close_all()
@@ -196,4 +195,3 @@ class Command(BaseCommand):
         except OSError:
             # The terminal is gone or its disk is full: going on matters more than being read.
             sys.stdout = open(os.devnull, "w")  # noqa: SIM115
-
