@@ -2,7 +2,7 @@
 --   1 the same text but for case    2 the same but for punctuation and zeros    3 our own id as their reference
 --   4 named inside a text           5 the same but for a prefix
 -- A word that so many rows carry that it tells nothing apart ("PAYMENT") is no reference: crowded keys are left out.
--- A crowd makes its place among 65536 crowded: counting places first costs a third of counting references, and only
+-- A crowd makes its place among 65536 crowded: counting places costs less than counting references, and only
 -- references of crowded places are counted themselves.
 CREATE TEMP TABLE recon_place ON COMMIT DROP AS
 SELECT place FROM (SELECT hashtext(ref) & 65535 AS place, sum(n) AS n FROM recon_open_i WHERE ref <> '' GROUP BY 1) i
