@@ -72,6 +72,6 @@ CREATE TEMP TABLE recon_deferred ON COMMIT DROP AS
 SELECT c.i, c.e
 FROM recon_candidate c
 WHERE c.amount_kind IN (3, 4)
-  AND (c.i IN (SELECT i FROM recon_same GROUP BY i HAVING count(*) > 1)
-       OR c.e IN (SELECT e FROM recon_same GROUP BY e HAVING count(*) > 1));
+  AND (c.i IN (SELECT i FROM recon_same WHERE i IN (SELECT i FROM recon_candidate WHERE amount_kind IN (3, 4)) GROUP BY i HAVING count(*) > 1)
+       OR c.e IN (SELECT e FROM recon_same WHERE e IN (SELECT e FROM recon_candidate WHERE amount_kind IN (3, 4)) GROUP BY e HAVING count(*) > 1));
 DROP TABLE recon_place, recon_common;
