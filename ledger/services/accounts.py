@@ -13,6 +13,7 @@ from ledger.errors import as_problems
 from ledger.models import Account
 from payos.kernel import clock, tenancy
 from payos.kernel.errors import Problem
+from payos.kernel.money import to_decimal_str
 
 Key = tuple[Any, bool, str, str, Any]
 
@@ -129,8 +130,12 @@ def account_close(*, account: Account, reason: str) -> Account:
 
     account = _locked(account)
     balance = selectors.balance(account)
-    if balance.posted_minor or balance.pending_minor:
+    if balance.posted_minor:
         raise Problem("invalid_state", f"{account} still holds {balance.posted}: move it before closing the account.")
+    if balance.pending_minor or balance.incoming_minor:
+        # Whichever way it would move: a hold on a closed account could neither be posted nor given back.
+        held = to_decimal_str(max(balance.pending_minor, balance.incoming_minor), account.currency)
+        raise Problem("invalid_state", f"Holds over {held} on {account} are open: post or void them before closing the account.")
     account.closed_at = clock.now()
     with tenancy.acting(reason=reason):
         account.save(update_fields=["closed_at"])

@@ -97,12 +97,15 @@ def expire_holds(limit: int = 500) -> int:
             .order_by("expires_at")
             .values_list("pk", flat=True)[:limit]
         )
-        done = 0
+        done, refused = 0, None
         for hold_id in due:
             try:
                 void_hold(hold_id=hold_id, kind="hold.expired")
                 done += 1
             except Problem as problem:
+                # One that the ledger refuses keeps no other waiting; it is told once they are done.
                 if problem.code != "hold_exceeded":
-                    raise
+                    refused = problem
+        if refused is not None:
+            raise refused
         return done

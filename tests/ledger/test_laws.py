@@ -182,6 +182,32 @@ def test_a_closed_account_takes_nothing(book):
     assert refused.value.code == "account_refused" and "closed" in refused.value.detail
 
 
+def test_an_account_with_an_open_hold_is_not_closed_whichever_way_it_would_move(book):
+    book.pay_in(1000)
+    transit = Account.objects.get(pk=book.account("transfers:in_transit"))
+    held = services.hold(**book.who, legs=[Leg(book.account("partner:available"), 700), Leg(transit.pk, -700)])
+    with pytest.raises(Problem) as refused, transaction.atomic():
+        services.account_close(account=transit, reason="no more transfers")
+    assert refused.value.code == "invalid_state" and "7.00" in refused.value.detail and "post or void" in refused.value.detail
+    services.void_hold(hold_id=held.id)
+    services.account_close(account=transit, reason="no more transfers")
+
+
+def test_a_hold_that_cannot_be_given_back_keeps_no_other_waiting(book):
+    book.pay_in(1000)
+    soon = clock.now() + timedelta(hours=1)
+    for code, amount in (("suspense", 100), ("transfers:in_transit", 200)):
+        legs = [Leg(book.account("partner:available"), amount), Leg(book.account(code), -amount)]
+        services.hold(**book.who, legs=legs, expires_at=soon)
+        soon += timedelta(minutes=1)
+    # Closed past the service, as an older version would have closed it.
+    Account.objects.filter(pk=book.account("suspense")).update(closed_at=clock.now())
+    with clock.frozen(soon), pytest.raises(Problem) as refused:
+        services.expire_holds()
+    assert refused.value.code == "account_refused"
+    assert book.balance("partner:available").pending_minor == 100
+
+
 def test_an_account_of_another_partner_is_refused(book, other_partner):
     with tenancy.tenant_scope(other_partner.pk, False):
         foreign = services.account_for(partner_id=other_partner.pk, code="suspense", currency="USD")

@@ -81,14 +81,14 @@ class Model:
     def refusal(self, legs: list[tuple[str, int, int]], effective: datetime) -> str | None:
         if self.closed_until and effective < self.closed_until:
             return "period_closed"
-        if any(account in self.closed for account, _, _ in legs):
-            return "account_refused"
         off: dict[tuple[str, bool], int] = {}
         for account, amount, layer in legs:
             key = (CURRENCY[account], layer > 0)
             off[key] = off.get(key, 0) + amount
         if any(off.values()):
             return "unbalanced"
+        if any(account in self.closed for account, _, _ in legs):
+            return "account_refused"
         more = [*self.facts, *(Fact(a, m, layer, effective, self.now) for a, m, layer in legs)]
         for account in {account for account, _, _ in legs} & LIMITED.keys():
             if -self.posted(account, more) - self.held(account, 1, more) < 0:
@@ -314,6 +314,9 @@ def machine(server: psycopg.Connection) -> type[RuleBasedStateMachine]:
             sealing.seal_all()
             verdict = verify.verify(self.who["partner_id"])
             assert verdict.ok, verdict.problems
+            # The clock starts anew for the next partner: nothing of this one may be due then.
+            with clock.frozen(BEGIN + timedelta(days=3650)):
+                services.expire_holds()
 
     return LedgerMachine
 
