@@ -128,8 +128,6 @@ class Run:
         self.tune("work_mem", self.spec.work_mem)
         # Estimates over hashed keys are poor, and a wrong nested loop costs hours where a hash join costs a second.
         self.tune("enable_nestloop", "off")
-        # Nor does sorting whole sides pay for a merge join, least of all by text.
-        self.tune("enable_mergejoin", "off")
         self.tune("jit", "off")
         # Every join is a hash join, so the planner needs sizes and not distributions: a small sample tells them.
         self.tune("default_statistics_target", "10")
@@ -307,7 +305,6 @@ class Run:
         self.phase("results", self.summarise)
         # The session was tuned for whole sides; whoever reads the results goes on as usual.
         self.tune("enable_nestloop", "DEFAULT")
-        self.tune("enable_mergejoin", "DEFAULT")
         return self.result
 
 
