@@ -14,6 +14,7 @@ from typing import Any
 
 from django import forms
 from django.db import transaction
+from django.urls import reverse
 
 from operations.models import Case
 
@@ -56,6 +57,21 @@ def register_case_action(action: CaseAction) -> None:
     if (action.link is None) == (action.run is None):
         raise ValueError(f"case action {action.name}: give either link or run")
     ACTIONS[action.name] = action
+
+
+def register_opening(name: str, label: str, model: str, kinds: tuple[str, ...]) -> None:
+    """A step to the page of what the case is about, where that is of this model, for whoever may see it."""
+    app, _, named = model.partition(".")
+    register_case_action(
+        CaseAction(
+            name,
+            label,
+            f"{app}.view_{named}",
+            kinds=kinds,
+            link=lambda case: reverse(f"admin:{app}_{named}_change", args=[case.subject_id]),
+            when=lambda case: case.subject_type == model and bool(case.subject_id),
+        )
+    )
 
 
 def register_section(kind: str, render: Callable[..., str]) -> None:

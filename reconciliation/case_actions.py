@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import reverse
 
-from operations.case_actions import CaseAction, register_case_action
+from operations.case_actions import CaseAction, register_case_action, register_opening
 from operations.models import Case
 
 STATEMENTS = ("statement_out_of_balance", "statement_gap")
@@ -12,21 +12,12 @@ STATEMENTS = ("statement_out_of_balance", "statement_gap")
 UNCONFIRMED = ("reconciliation_missing_settlement",)
 
 
-def _statement(case: Case) -> str:
-    return reverse("admin:reconciliation_statement_change", args=[case.subject_id])
-
-
 def _upload(case: Case) -> str:
     return reverse("admin:ingestion_sourcefile_upload")
 
 
 def register() -> None:
-    register_case_action(
-        CaseAction(
-            "open_statement", "Open the statement", "reconciliation.view_statement", kinds=STATEMENTS, link=_statement,
-            when=lambda case: case.subject_type == "reconciliation.statement",
-        )
-    )  # fmt: skip
+    register_opening("open_statement", "Open the statement", "reconciliation.statement", STATEMENTS)
     register_case_action(
         CaseAction("bring_statement", "Upload the bank's statement", "ingestion.work_file", kinds=(*STATEMENTS, *UNCONFIRMED), link=_upload)
     )

@@ -8,7 +8,7 @@ from typing import Any
 from django.urls import reverse
 
 from operations import services as operations
-from operations.case_actions import CaseAction, register_case_action
+from operations.case_actions import CaseAction, register_case_action, register_opening
 from operations.models import Case
 from settlement.models import Rail, Transfer
 from settlement.services import asking
@@ -18,18 +18,6 @@ TRANSFERS = (
 )  # fmt: skip
 BATCHES = ("settlement_late", "file_not_built", "file_refused")
 RAILS = ("file_not_sent", "file_unreadable", "return_unmatched")
-
-
-def _about(model: str) -> Any:
-    return lambda case: case.subject_type == model and bool(case.subject_id)
-
-
-def _transfer(case: Case) -> str:
-    return reverse("admin:settlement_transfer_change", args=[case.subject_id])
-
-
-def _batch(case: Case) -> str:
-    return reverse("admin:settlement_settlementbatch_change", args=[case.subject_id])
 
 
 def _rail(case: Case) -> str:
@@ -57,20 +45,8 @@ def register() -> None:
             describe=lambda case: "The question goes out within seconds instead of at its turn. Nothing is sent a second time.", when=_open_question,
         )
     )  # fmt: skip
-    look = "settlement.view_transfer"
-    register_case_action(
-        CaseAction("open_transfer", "Open the transfer", look, kinds=TRANSFERS, link=_transfer, when=_about("settlement.transfer"))
-    )
-    register_case_action(
-        CaseAction(
-            "open_batch",
-            "Open the batch",
-            "settlement.view_settlementbatch",
-            kinds=BATCHES,
-            link=_batch,
-            when=_about("settlement.settlementbatch"),
-        )
-    )
+    register_opening("open_transfer", "Open the transfer", "settlement.transfer", TRANSFERS)
+    register_opening("open_batch", "Open the batch", "settlement.settlementbatch", BATCHES)
     register_case_action(
         CaseAction(
             "open_rail",

@@ -13,8 +13,8 @@ from unfold.widgets import (
 )
 
 from ingestion.admin.files import format_choices, profile_choices
-from ingestion.connectors import KINDS
-from ingestion.connectors.settings import Setting, merged, settings_of
+from ingestion.connectors import KINDS, merged, settings_of
+from ingestion.connectors.settings import Setting
 from ingestion.models import Connector
 from payos.kernel.formrows import FactsField
 

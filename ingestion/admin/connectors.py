@@ -16,8 +16,7 @@ from unfold.decorators import action, display
 
 from ingestion import services
 from ingestion.admin.connectorform import form_for
-from ingestion.connectors import KINDS, ConnectorError
-from ingestion.connectors.settings import settings_of
+from ingestion.connectors import KINDS, ConnectorError, settings_of
 from ingestion.models import Connector, ConnectorRun
 from payos.kernel.admin import PayosModelAdmin, ReadOnlyModelAdmin, needs
 from payos.kernel.forms import DialogForm

@@ -10,6 +10,7 @@ from typing import Any
 
 from ingestion.connectors import folder, imap, polling, sftp
 from ingestion.connectors.base import ConnectorError, Found, Remote
+from ingestion.connectors.settings import Setting
 
 KINDS: dict[str, Any] = {
     "folder": folder.Folder,
@@ -18,7 +19,7 @@ KINDS: dict[str, Any] = {
     "http": polling.Polling,
 }
 
-__all__ = ["KINDS", "ConnectorError", "Found", "Remote", "open_remote"]
+__all__ = ["KINDS", "ConnectorError", "Found", "Remote", "merged", "open_remote", "settings_of"]
 
 
 def open_remote(kind: str, config: dict[str, Any], secret: str, checkpoint: dict[str, Any]) -> Remote:
@@ -26,3 +27,16 @@ def open_remote(kind: str, config: dict[str, Any], secret: str, checkpoint: dict
     if kind not in KINDS:
         raise ConnectorError(f"there is no connector kind {kind!r}: choose one of {', '.join(KINDS)}")
     return KINDS[kind](config, secret, checkpoint)
+
+
+def settings_of(kind: str) -> tuple[Setting, ...]:
+    return KINDS[kind].SETTINGS if kind in KINDS else ()
+
+
+def merged(kept: dict[str, Any], typed: dict[str, Any], kind: str) -> dict[str, Any]:
+    """The configuration with what was typed. What the form does not ask for stays as it is; what was emptied is gone."""
+    asked = {setting.name for setting in settings_of(kind)}
+    return {
+        **{name: value for name, value in kept.items() if name not in asked},
+        **{name: value for name, value in typed.items() if value not in ("", None, {})},
+    }

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ingestion.connectors.base import LARGEST, ConnectorError, Found, after, needed
-from ingestion.connectors.settings import Setting, after_reading, pattern, whole_path
+from ingestion.connectors.settings import Setting, after_reading, pattern, rest, whole_path
 
 PARTIAL = (".part", ".partial", ".tmp", ".filepart", ".crdownload")
 QUIET_SECONDS = 5.0
@@ -25,12 +25,7 @@ class Folder:
         Setting("path", "Folder", "The whole path, as the worker sees it: /srv/bank/in", required=True, check=whole_path),
         pattern("Files"),
         after_reading(),
-        Setting(
-            "quiet_seconds",
-            "Seconds of rest",
-            "A file that changed less than so long ago may still be growing and waits. Empty: 5.",
-            whole=(0, 3_600),
-        ),
+        rest(),
     )
 
     def __init__(self, config: dict[str, Any], secret: str, checkpoint: dict[str, Any]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlsplit
 
 AFTER = (("keep", "Leave it where it is"), ("archive", "Move it to the folder archive"), ("delete", "Delete it"))
@@ -24,14 +23,17 @@ class Setting:
     check: Callable[[str], str] | None = None
 
 
-def settings_of(kind: str) -> tuple[Setting, ...]:
-    from ingestion.connectors import KINDS
-
-    return KINDS[kind].SETTINGS if kind in KINDS else ()
-
-
 def pattern(what: str) -> Setting:
     return Setting("pattern", "Names to take", f"{what} whose name fits, with * and ?: *.xml, EXTRACT_*.csv. Empty: all.")
+
+
+def rest() -> Setting:
+    return Setting(
+        "quiet_seconds",
+        "Seconds of rest",
+        "A file that changed less than so long ago may still be growing and waits. Empty: 5.",
+        whole=(0, 3_600),
+    )
 
 
 def after_reading() -> Setting:
@@ -66,12 +68,3 @@ def public_key(text: str) -> str:
     except (asyncssh.KeyImportError, ValueError):
         return "This is no public key: it reads ssh-ed25519 AAAA..., without the server's name before it."
     return ""
-
-
-def merged(kept: dict[str, Any], typed: dict[str, Any], kind: str) -> dict[str, Any]:
-    """The configuration with what was typed. What the form does not ask for stays as it is; what was emptied is gone."""
-    asked = {setting.name for setting in settings_of(kind)}
-    return {
-        **{name: value for name, value in kept.items() if name not in asked},
-        **{name: value for name, value in typed.items() if value not in ("", None, {})},
-    }

@@ -10,7 +10,7 @@ from typing import Any
 
 from ingestion.connectors.base import LARGEST, ConnectorError, Found, after, needed
 from ingestion.connectors.folder import PARTIAL, QUIET_SECONDS
-from ingestion.connectors.settings import Setting, after_reading, bare_host, pattern, public_key
+from ingestion.connectors.settings import Setting, after_reading, bare_host, pattern, public_key, rest
 from payos.kernel import sftp
 
 
@@ -34,12 +34,7 @@ class Sftp:
         Setting("path", "Folder", "On the server: /out/statements", required=True),
         pattern("Files"),
         after_reading(),
-        Setting(
-            "quiet_seconds",
-            "Seconds of rest",
-            "A file that changed less than so long ago may still be growing and waits. Empty: 5.",
-            whole=(0, 3_600),
-        ),
+        rest(),
         Setting("timeout", "Patience in seconds", "For each step. Empty: 60.", whole=(1, 600)),
     )
 

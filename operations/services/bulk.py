@@ -58,25 +58,22 @@ def preview_bulk(*, act: str, user: Any, case_ids: Sequence[uuid.UUID]) -> Previ
     amounts = rows.exclude(amount_minor=None).values_list("currency").annotate(total=Sum("amount_minor")).order_by("currency")
     count = rows.aggregate(n=Count("pk"))["n"]
     skipped = len(set(case_ids)) - count
-    return Preview(count, skipped, [(currency, int(total)) for currency, total in amounts], _left_out(rows, case_ids) if skipped else [])
+    return Preview(
+        count, skipped, [(currency, int(total)) for currency, total in amounts], _left_out(rows, case_ids, skipped) if skipped else []
+    )
 
 
-def _left_out(taken: QuerySet, case_ids: Sequence[uuid.UUID]) -> list[str]:
+def _left_out(taken: QuerySet, case_ids: Sequence[uuid.UUID], skipped: int) -> list[str]:
     """Why the others stay as they are: who works them, or the state that forbids the act."""
     others = Case.objects.filter(pk__in=case_ids).exclude(pk__in=taken.values("pk")).order_by()
-    said = []
-    for state, who, count in (
-        others.values_list("state", "assignee__username").annotate(n=Count("pk")).order_by("state", "assignee__username")
-    ):
+    counted = others.values_list("state", "assignee__username").annotate(n=Count("pk")).order_by("state", "assignee__username")
+    reasons: dict[str, int] = {}
+    for state, who, count in counted:
         because = f"{who or 'somebody'} works {'it' if count == 1 else 'them'} now" if state == CaseState.CLAIMED else STANDING[state]
-        said.append((because, count))
-    merged: dict[str, int] = {}
-    for because, count in said:
-        merged[because] = merged.get(because, 0) + count
-    gone = len(set(case_ids)) - taken.count() - sum(merged.values())
-    if gone:
-        merged["no longer there"] = gone
-    return [f"{count} ({because})" for because, count in merged.items()]
+        reasons[because] = reasons.get(because, 0) + count
+    if gone := skipped - sum(reasons.values()):
+        reasons["no longer there"] = gone
+    return [f"{count} ({because})" for because, count in reasons.items()]
 
 
 @transaction.atomic

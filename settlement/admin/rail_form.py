@@ -28,10 +28,19 @@ def shown_amount(rail: Rail, name: str) -> str:
     minor = getattr(rail, AMOUNTS[name])
     if minor is None:
         return "no limit"
-    known = [code for code in rail.currencies if is_currency(code)] or ["USD"]
-    others = [code for code in known[1:] if exponent(code) != exponent(known[0])]
-    more = f" ({', '.join(display(minor, code) for code in others)})" if others else ""
-    return display(minor, known[0]) + more
+    first = first_currency(rail) or "USD"
+    others = in_others(rail, minor)
+    return display(minor, first) + (f" ({others})" if others else "")
+
+
+def first_currency(rail: Rail) -> str:
+    return next((code for code in rail.currencies if is_currency(code)), "")
+
+
+def in_others(rail: Rail, minor: int) -> str:
+    """A limit is one number of minor units: in a currency with other decimals than the first it is another amount."""
+    first = first_currency(rail)
+    return ", ".join(display(minor, code) for code in rail.currencies if is_currency(code) and exponent(code) != exponent(first))
 
 
 class ListField(forms.CharField):
@@ -94,22 +103,17 @@ class RailForm(forms.ModelForm):
             self.initial["config"] = secrets.masked(self.instance.config)
         if "adapter" in self.fields:
             self.fields["adapter"].help_text = f"One of {', '.join(sorted(ADAPTERS))}."
-        first = next((code for code in self.instance.currencies if is_currency(code)), "")
+        first = first_currency(self.instance)
+        where = f"In {first}, the first currency above" if first else "In the first currency above"
         for name, column in AMOUNTS.items():
             if name not in self.fields:
                 continue
             minor = getattr(self.instance, column)
             if minor is not None:
                 self.initial[name] = to_decimal_str(minor, first or "USD")
-            self.fields[
-                name
-            ].help_text = f"{f'In {first}, the first currency above' if first else 'In the first currency above'}. {self.fields[name].help_text}{self._elsewhere(name, first)}"
-
-    def _elsewhere(self, name: str, first: str) -> str:
-        """A limit is one number of minor units: in a currency with other decimals it is another amount, and that is said."""
-        minor = getattr(self.instance, AMOUNTS[name])
-        others = [code for code in self.instance.currencies if is_currency(code) and first and exponent(code) != exponent(first)]
-        return f" The same number of smallest units is {', '.join(display(minor, code) for code in others)}." if others and minor else ""
+            others = in_others(self.instance, minor) if minor else ""
+            more = f" The same number of smallest units is {others}." if others else ""
+            self.fields[name].help_text = f"{where}. {self.fields[name].help_text}{more}"
 
     def clean_currencies(self) -> list[str]:
         codes = [code.upper() for code in self.cleaned_data["currencies"]]

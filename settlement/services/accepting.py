@@ -10,8 +10,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
-from ledger.models import Layer
-from ledger.services import Leg, Posting, post_many, void_hold
+from ledger.services import Posting, post_many, void_hold
 from partners.models import Partner
 from payos.kernel import clock, crypto, ids
 from payos.kernel.api import field_error
@@ -22,7 +21,7 @@ from settlement import bulk, destinations, events, routing, snapshot
 from settlement.models import RoutingDecision, Transfer, TransferBatch
 from settlement.services import progress
 from settlement.services.checking import TransferIn, check_items
-from settlement.services.holding import hold_accounts
+from settlement.services.holding import hold_accounts, hold_posting
 
 register("no_rail", 422, "No rail can carry this transfer", "Read `rails`: each says why it cannot; change what it names.")
 register("batch_repeated", 409, "This list was submitted before", "Read the batch named in `batch`; change the list if it is meant again.")
@@ -64,7 +63,6 @@ def _accept(partner: Partner, livemode: bool, items: Sequence[TransferIn], batch
         window_at, expected_at = promised.get(rail.code) or promised.setdefault(rail.code, _promise(facts, rail, now))
         if item.currency not in accounts:
             accounts[item.currency] = hold_accounts(partner.pk, livemode, item.currency)
-        available, transit = accounts[item.currency]
         alike = (id(decision), item.rail, item.within_minutes)
         why = decisions.get(alike)
         if why is None:
@@ -72,11 +70,7 @@ def _accept(partner: Partner, livemode: bool, items: Sequence[TransferIn], batch
                 partner_id=partner.pk, livemode=livemode, created_at=now, rail_code=rail.code, chosen=decision.chosen | _asked(item),
                 rejected=decision.rejected,
             )  # fmt: skip
-        posting = Posting(
-            "transfer.held",
-            [Leg(available, item.amount_minor, Layer.PENDING), Leg(transit, -item.amount_minor, Layer.PENDING)],
-            subject=("transfer", str(key)),
-        )
+        posting = hold_posting(key, item.amount_minor, accounts[item.currency])
         postings.append(posting)
         destination = {"type": item.destination_type, **item.destination}
         rows.append(

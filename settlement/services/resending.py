@@ -6,15 +6,14 @@ import uuid
 
 from django.db import transaction
 
-from ledger.models import Layer
-from ledger.services import Leg, Posting, post_many
+from ledger.services import post_many
 from payos.kernel import clock, tenancy
 from payos.kernel.errors import Problem, register
 from payos.kernel.fsm import take
 from settlement import bulk, events, snapshot
 from settlement.models import Transfer, TransferBatch
 from settlement.services import progress, representment
-from settlement.services.holding import hold_accounts
+from settlement.services.holding import hold_accounts, hold_posting
 
 register("not_again", 409, "The transfer may not be sent again", "Make a new transfer; read the reason for what to change.")
 
@@ -65,12 +64,8 @@ def requeue(transfers: list[Transfer]) -> list[Transfer]:
     windows_of = {view.code: view.window_at for view in facts.views}
     postings = []
     for transfer in transfers:
-        available, transit = hold_accounts(transfer.partner_id, transfer.livemode, transfer.currency)
-        posting = Posting(
-            "transfer.held",
-            [Leg(available, transfer.amount_minor, Layer.PENDING), Leg(transit, -transfer.amount_minor, Layer.PENDING)],
-            subject=("transfer", str(transfer.pk)),
-        )
+        accounts = hold_accounts(transfer.partner_id, transfer.livemode, transfer.currency)
+        posting = hold_posting(transfer.pk, transfer.amount_minor, accounts)
         take(transfer, "queue_again")
         transfer.hold_id = posting.id
         transfer.window_at = windows_of[transfer.rail.code] or now
